@@ -1,0 +1,32 @@
+/* base/text.h - building text in a buffer of fixed size. */
+#ifndef PICKET_BASE_TEXT_H
+#define PICKET_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Text under construction. Always NUL-terminated; cut sticks once something did not fit. */
+struct text {
+    char *buf;
+    size_t cap; /* bytes of buf, the NUL included; > 0 */
+    size_t len; /* bytes used, without the NUL */
+    bool cut;
+};
+
+void text_init(struct text *t, char *buf, size_t cap);
+void text_add(struct text *t, const char *bytes, size_t n);
+void text_str(struct text *t, const char *s);
+void text_char(struct text *t, char c);
+void text_format(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_vformat(struct text *t, const char *format, va_list args);
+
+/* A bounded copy of n bytes as a C string: false (and an empty string) when it does not fit in cap
+ * or holds a NUL. */
+bool text_copy(char *out, size_t cap, const char *bytes, size_t n);
+
+/* A decimal number without sign, leading blanks or rest; false when it is not one or exceeds max. */
+bool text_number(const char *bytes, size_t n, uint64_t max, uint64_t *out);
+
+#endif
