@@ -42,7 +42,11 @@ void *pool_take(struct pool *p);
  * program stops with a message. Built with PICKET_TEST the slot is overwritten with 0xa5. */
 void pool_give(struct pool *p, void *slot);
 
-/* Index of a slot that pool_take returned, 0 .. count - 1. */
+/* Index of a slot that pool_take returned, 0 .. count - 1; misuse for any other pointer. */
 uint32_t pool_index(const struct pool *p, const void *slot);
+
+/* Called with the pool's name and what was done to it when a caller misused it; must not return. The one
+ * here only traps; a program that can write a message defines its own, which takes its place. */
+__attribute__((noreturn)) void pool_misuse(const char *pool, const char *what);
 
 #endif

@@ -22,6 +22,9 @@ void text_char(struct text *t, char c);
 void text_format(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vformat(struct text *t, const char *format, va_list args);
 
+/* Replaces control characters (below 0x20, and 0x7f) by '?', so that the bytes can be logged as one line. */
+void text_show(char *bytes, size_t n);
+
 /* A bounded copy of n bytes as a C string: false (and an empty string) when it does not fit in cap
  * or holds a NUL. */
 bool text_copy(char *out, size_t cap, const char *bytes, size_t n);
