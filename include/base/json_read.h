@@ -38,8 +38,9 @@ enum err json_parse(struct json_doc *d, const char *text, size_t len, struct jso
  * root, which is never a member). Escaped keys are compared unescaped. A key that occurs twice: the last. */
 size_t json_find(const struct json_doc *d, size_t obj, const char *key);
 
-/* First member / element of a container (for an object: the token of its first key, whose value is the
- * next token); iterate with tokens[i].next. 0 when empty. */
+/* First member / element of a container; iterate with tokens[i].next until tokens[container].next. In an
+ * object the index is that of a key; its value is the token right after it, and the key's own next leads past
+ * that value. 0 when empty. */
 size_t json_first(const struct json_doc *d, size_t container);
 
 /* Unescaped copy as a C string: E_LIMIT when it does not fit cap, E_VALUE when the value is no string or

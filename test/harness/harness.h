@@ -48,13 +48,25 @@ void test_equal_mem(const char *file, int line, const char *words, const void *g
 void test_cuts(const void *vector, size_t n, size_t step, void *ctx, void (*reset)(void *ctx),
                void (*push)(void *ctx, const uint8_t *bytes, size_t n), void (*check)(void *ctx));
 
+/* Runs fn(arg) when the case has come to its end without failing, the latest first: for checks that must hold
+ * then (no slot out, no file open). */
+void test_at_end(void (*fn)(void *arg), void *arg);
+
+/* Memory from malloc that is freed when the case ends; fails the case when mem is NULL. Returns mem. */
+void *test_keep(void *mem);
+
+/* The next number of a repeatable sequence; *state is the seed at first. */
+uint64_t test_random(uint64_t *state);
+
 /* A fresh empty folder, removed at the end of the case; its path. */
 const char *test_dir(void);
 /* Makes folders as needed and writes a file below test_dir(). */
 void test_write_file(const char *relative, const void *bytes, size_t n);
-/* Content of a file below test_dir() in memory (NUL added), its length in *n; NULL if it is not there. */
+/* Content of a file below test_dir() in memory (NUL added) until the case ends, its length in *n (which may
+ * be NULL); NULL if it is not there. */
 char *test_read_file(const char *relative, size_t *n);
-/* A file of test/vectors, whole; fails the case when it is missing. */
+/* A file of test/vectors (or of the folder TEST_VECTORS names), whole, in memory until the case ends; fails
+ * the case when it is missing. */
 uint8_t *test_vector(const char *name, size_t *n);
 
 #endif
