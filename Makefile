@@ -1,0 +1,156 @@
+# picket: everything that can be built, tested and measured. `make help` lists the targets.
+#
+# The same sources are compiled three times: for the shipped binary (musl, static-pie, hardened), for the
+# tests (the machine's own C library, address and undefined-behaviour sanitizers) and for fuzzing (clang).
+# Third-party sources are fetched by tools/deps and built with the flags of each.
+
+BOARD ?= host
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FUZZ_CC ?= clang
+STRIP ?= strip
+NM ?= nm
+AR ?= ar
+JOBS ?= $(shell nproc)
+V ?= 0
+Q := $(if $(filter 0,$V),@)
+say = $(if $(filter 0,$V),@printf '  %-6s %s\n' '$1' '$2')
+
+include board/$(BOARD)/board.mk
+
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(JOBS) --output-sync=target
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- sources ------------------------------------------------------------------------------------------
+# The tests bring a main() of their own and the sanitizers an allocator of theirs.
+LAYERS := base sys crypto net fs store wire task role app
+NOT_IN_TESTS := src/app/main.c src/app/sealed_malloc.c
+SRC := $(sort $(foreach l,$(LAYERS),$(wildcard src/$l/*.c)))
+
+DEPS := build/deps
+include tools/deps.mk
+
+# Bulk bytes run through these files; everything else is built for size.
+HOT_FILES := src/crypto/% src/wire/fernet_% $(ZLIB:%=zlib/%) bearssl/src/hash/% bearssl/src/symcipher/%
+level = $(if $(filter $(HOT_FILES),$1),$(strip $(HOT)),-Os)
+
+# ---- flags --------------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Werror
+LANG_C := -std=c11 -D_GNU_SOURCE -DBOARD_LIMITS='"board/$(BOARD)/limits.h"' -DZ_SOLO \
+    -iquote include -iquote . -isystem $(DEPS)/src/bearssl/inc -isystem $(DEPS)/src/zlib \
+    -isystem $(DEPS)/src/jsmn
+COMMON := -g -fno-common -ffile-prefix-map=$(CURDIR)=. -fno-strict-aliasing
+
+# Shipped: Debian's musl is named file by file, because its musl-gcc turns -static-pie into a dynamic
+# program without a word, and hides the kernel's headers.
+MUSL_LIB = /usr/lib/$(strip $(MUSL))
+ship_include = $(eval ship_include := -nostdinc -isystem /usr/include/$(strip $(MUSL)) \
+    -isystem $(shell $(CC) -print-file-name=include) -idirafter $(DEPS)/kernel)$(ship_include)
+SHIP = $(ARCH) $(COMMON) $(ship_include) -fPIE -fstack-protector-strong -fstack-clash-protection \
+    -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
+SHIP_LINK = $(ARCH) -static-pie -nostdlib -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
+    -Wl,--fatal-warnings -Wl,-Map=$(OUT)/picket.map
+crt = $(shell $(CC) -print-file-name=$1)
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+TEST := $(COMMON) -O1 $(SANITIZE) -DPICKET_TEST
+FUZZ := $(COMMON) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+    -fno-omit-frame-pointer -DPICKET_TEST -DPICKET_FUZZ
+
+OUT := build/$(BOARD)
+.PHONY: all
+all: $(OUT)/picket ## build/<board>/picket, stripped; picket.debug beside it has the symbols
+
+# ---- the three ways to compile --------------------------------------------------------------------------
+# $1 folder, $2 compiler, $3 flags, $4 optimisation for a source path ($$1), $5 our sources
+define WAY
+$1/flags: FORCE
+	@mkdir -p $$(@D); printf '%s\n' '$$(subst ','\'',$2 $3 $$(LANG_C) $$(WARN) $$(HOT))' >$$@.new; \
+	    cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+$1/o/%.o: %.c $1/flags $(DEPS)/ok
+	$$(call say,CC,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$2 $3 $$(call level,$$<) $4 $$(LANG_C) $$(WARN) -MMD -MP -c -o $$@ $$<
+$1/third/bearssl/%.o: $1/flags $(DEPS)/ok
+	@mkdir -p $$(@D)
+	$$(Q)$2 $3 $$(call level,bearssl/$$*) $4 $$(BEARSSL_FLAGS) -c -o $$@ $(DEPS)/src/bearssl/$$*.c
+$1/third/zlib/%.o: $1/flags $(DEPS)/ok
+	@mkdir -p $$(@D)
+	$$(Q)$2 $3 $$(call level,zlib/$$*) $4 $$(ZLIB_FLAGS) -c -o $$@ $(DEPS)/src/zlib/$$*.c
+$1/third.a: $$(BEARSSL:%=$1/third/bearssl/%.o) $$(ZLIB:%=$1/third/zlib/%.o)
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$^
+$1/picket.a: $(patsubst %.c,$1/o/%.o,$5)
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$(wildcard $$^)
+-include $(patsubst %.c,$1/o/%.d,$5)
+endef
+
+LIB_SRC := $(filter-out $(NOT_IN_TESTS),$(SRC))
+$(eval $(call WAY,$(OUT),$$(CC),$$(SHIP),,$(SRC)))
+$(eval $(call WAY,build/test,$$(CC),$$(TEST),-O1,$(LIB_SRC)))
+$(eval $(call WAY,build/fuzz,$$(FUZZ_CC),$$(FUZZ),-O1,$(LIB_SRC)))
+
+$(DEPS)/ok: tools/deps tools/deps.lock $(if $(DEPS_DIR),$(wildcard $(DEPS_DIR)/*)) | setup-build
+	$Qtools/deps $(DEPS)
+	@mkdir -p $(DEPS)/kernel
+	@for d in linux asm-generic mtd; do ln -sfn /usr/include/$$d $(DEPS)/kernel/$$d; done
+	@for d in /usr/include/asm /usr/include/$$(uname -m)-linux-gnu/asm; do \
+	    [ ! -d $$d ] || ln -sfn $$d $(DEPS)/kernel/asm; done
+	@touch $@
+
+.PHONY: FORCE setup setup-build deps
+FORCE:
+setup: ## installs the Debian packages that build and tests need (as root), or prints the line that does
+	@tools/setup test
+setup-build:
+	@tools/setup build
+deps: $(DEPS)/ok ## fetches and checks the third-party sources (DEPS_DIR=folder: from a folder)
+
+# ---- the binary ------------------------------------------------------------------------------------------
+$(OUT)/picket.debug: $(SRC:%.c=$(OUT)/o/%.o) $(OUT)/third.a
+	$(call say,LINK,$@)
+	$Q$(CC) $(SHIP_LINK) -o $@ $(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o $(call crt,crtbeginS.o) $^ \
+	    -Wl,--start-group $(MUSL_LIB)/libc.a $(call crt,libgcc.a) -Wl,--end-group \
+	    $(call crt,crtendS.o) $(MUSL_LIB)/crtn.o
+$(OUT)/picket: $(OUT)/picket.debug tools/check-binary
+	$Q$(STRIP) -o $@.new $<
+	$Qtools/check-binary $@.new $<
+	@mv $@.new $@
+	$(call say,DONE,$@ $$(stat -c %s $@) bytes)
+
+# ---- tests -----------------------------------------------------------------------------------------------
+KINDS := unit flow fault
+HARNESS := $(patsubst %.c,build/test/o/%.o,$(wildcard test/harness/*.c))
+tests_of = $(patsubst test/$1/%.c,build/test/$1/%,$(wildcard test/$1/test_*.c))
+$(KINDS:%=build/test/%/test_%):
+define TESTS
+build/test/$1/%: build/test/o/test/$1/%.o $$(HARNESS) build/test/picket.a build/test/third.a
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(SANITIZE) -o $$@ $$^
+.PHONY: test-$1
+test-$1: $$(call tests_of,$1)
+	@tools/run-tests $$(call tests_of,$1)
+endef
+$(foreach k,$(KINDS),$(eval $(call TESTS,$k)))
+
+# A file that does not compile elsewhere must not stop the person who works on this one: -k, and the
+# archive takes the objects there are.
+.PHONY: unit
+unit: ## one unit test: make unit T=pool
+	-@$(MAKE) -k --no-print-directory build/test/picket.a 2>&1 | grep -v '^make'
+	@rm -f build/test/picket.a; $(AR) qcsD build/test/picket.a $$(ls $(LIB_SRC:%.c=build/test/o/%.o) 2>/dev/null)
+	@$(MAKE) --no-print-directory -o build/test/picket.a build/test/unit/test_$(T)
+	@tools/run-tests build/test/unit/test_$(T)
+
+.PHONY: clean help
+clean: ## removes everything that was built or fetched
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'

@@ -1,0 +1,4 @@
+# board/small - a small appliance of the same processor family: bytes of flash count more than speed.
+MUSL = $(shell uname -m)-linux-musl
+HOT = -Os
+ARCH =
