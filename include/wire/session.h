@@ -1,0 +1,196 @@
+/* wire/session.h - one peer that is trusted to speak: messages in, requests and replies out.
+ *
+ * Left of it is a socket somebody else reads and writes; right of it are the roles. It serves the generic
+ * commands (echo, files, strings) itself, matches replies to requests by counter (reference, section 1:
+ * membership in the box of outstanding requests is the only sign of a reply), and hands everything else to
+ * its owner once it is verified and complete. On the local socket the same, without Fernet.
+ *
+ * Memory: nothing grows with what a peer says. A message being received takes a slot of shared->messages; its
+ * body lies there while it is short, in a window when it is longer, in the spool when it is longer still. */
+#ifndef PICKET_WIRE_SESSION_H
+#define PICKET_WIRE_SESSION_H
+
+#include "base/blob.h"
+#include "base/log.h"
+#include "limits.h"
+#include "sys/sys.h"
+#include "wire/cmd.h"
+#include "wire/dialect.h"
+#include "wire/fernet.h"
+#include "wire/frame.h"
+#include "wire/wazuh_error.h"
+
+struct session;
+struct xfer_tx;
+
+/* What all sessions of a node share. Everything must outlive them. */
+struct session_shared {
+    struct sys *sys;
+    struct log *log;
+    const struct fernet_key *key;
+    const struct dialect *dialect;
+    struct pool *messages;  /* struct message */
+    struct pool *windows;   /* BODY_WINDOW_BYTES */
+    struct pool *senders;   /* struct xfer_tx */
+    struct pool *receivers; /* struct xfer_rx */
+    struct pool *strings;   /* struct xfer_string */
+    struct spill *spill;
+    uint64_t message_bytes; /* longest clear message or string kept, bytes (<= spool) */
+    uint32_t request_ms;    /* timeout_cluster_request */
+    uint8_t *scratch;       /* SESSION_SCRATCH_BYTES for the duration of one call */
+};
+#define SESSION_SCRATCH_BYTES (64u << 10)
+
+/* A message being received, or complete. */
+struct message {
+    struct message *next; /* parked divided messages of a session */
+    uint32_t counter;
+    char command[COMMAND_BYTES];
+    enum cmd_id cmd; /* CMD_UNKNOWN also for replies */
+    struct fernet_dec fernet;
+    struct blob body;    /* clear bytes; UNVERIFIED until the session says otherwise */
+    uint64_t wire_bytes; /* payload bytes so far, all frames */
+    bool refused;        /* swallowed: body not kept; reply_code says why */
+    int reply_code;      /* Wazuh code to answer with when refused */
+    uint8_t small[BODY_SMALL_BYTES];
+};
+/* The body as contiguous bytes (with a NUL after them when it is small), *n of them; NULL when it lies in the
+ * spool. */
+const char *message_text(const struct message *m, size_t *n);
+
+enum reply_kind {
+    REPLY_OK,      /* any command but err: its payload */
+    REPLY_ERR,     /* err: error is filled in */
+    REPLY_TIMEOUT, /* none within the time: error is 3020 */
+    REPLY_LOST     /* the session ended */
+};
+struct reply {
+    enum reply_kind kind;
+    const struct message *message;   /* REPLY_OK, else NULL; valid during the call */
+    const struct wazuh_error *error; /* REPLY_ERR and REPLY_TIMEOUT, else NULL */
+};
+typedef void reply_fn(void *arg, struct session *s, const struct reply *r);
+
+struct session_events {
+    /* A complete, genuine request that wire does not serve itself, allowed for this side (cmds.def). Must be
+     * answered once, now or later, with session_reply* and m->counter. m is valid during the call. */
+    void (*request)(void *owner, struct session *s, const struct message *m);
+    /* new_file: where do the bytes of path (with its leading slash, below /queue/cluster/) go? An error
+     * refuses it. */
+    enum err (*file_begin)(void *owner, struct session *s, const char *path, struct sink **sink,
+                           struct error *e);
+    /* The file ended: good when its SHA-256 was right. Not called for files cut off by the session's end. */
+    void (*file_end)(void *owner, struct session *s, const char *path, bool good);
+    /* cancel_task for task_id ("None" possible). */
+    void (*cancelled)(void *owner, struct session *s, const char *task_id, const struct wazuh_error *why);
+    /* A verified message arrived (any): the peer is alive. */
+    void (*alive)(void *owner, struct session *s, enum cmd_id cmd);
+};
+
+struct request_slot {
+    uint32_t counter;
+    uint8_t state; /* free, waiting, abandoned (a late reply is swallowed) */
+    uint64_t deadline_ms;
+    reply_fn *reply;
+    void *arg;
+};
+
+struct tx_item; /* a long message waiting to be encoded; see session_tx.c */
+
+/* One queued long message. */
+struct tx_item {
+    uint32_t counter;
+    char command[COMMAND_BYTES];
+    const uint8_t *prefix, *bytes; /* from memory: prefix then bytes, which stay the sender's until sent() */
+    size_t prefix_n;
+    struct blob body; /* or from a blob that the session owns now */
+    bool from_blob;
+    uint64_t total;          /* clear bytes */
+    void (*sent)(void *arg); /* all bytes are encoded: the memory is free again; may be NULL */
+    void *arg;
+};
+
+struct session {
+    const struct session_shared *shared;
+    const struct session_events *events;
+    void *owner;
+    unsigned to;        /* TO_MASTER, TO_WORKER or TO_LOCAL: what this side is, for cmd_allowed */
+    bool plain;         /* no Fernet: the local socket */
+    struct error error; /* why session_rx or session_tick failed */
+    /* receiving; see session.c */
+    struct frame_dec frame;
+    struct message *current;
+    struct message *parked; /* half-received divided messages */
+    uint8_t parked_count;
+    uint64_t frame_deadline_ms;
+    struct message *consuming; /* complete, being worked off in steps: reading pauses */
+    uint64_t consumed;
+    /* our requests; see session_box.c */
+    uint32_t next_counter;
+    struct request_slot box[REQUESTS_PER_SESSION];
+    /* sending; see session_tx.c */
+    struct tx_item queue[TX_QUEUE_MAX];
+    uint8_t queue_head, queue_count;
+    bool tx_busy; /* queue[queue_head] is being encoded */
+    struct fernet_enc fernet;
+    uint64_t tx_clear;      /* clear bytes of it encoded so far */
+    uint64_t tx_token;      /* token characters of it emitted so far */
+    uint64_t tx_total;      /* token characters in all */
+    uint32_t tx_frame_left; /* characters left in the frame being emitted */
+    size_t tx_start, tx_end;
+    uint8_t tx[TX_WINDOW_BYTES];
+    /* transfers */
+    struct xfer_tx *senders; /* list */
+    struct xfer_rx *files;   /* list */
+    struct xfer_string *strings;
+    /* figures */
+    uint64_t rx_bytes, tx_bytes;
+};
+
+/* first_counter: random. */
+void session_init(struct session *s, const struct session_shared *shared, const struct session_events *events,
+                  void *owner, unsigned to, bool plain, uint32_t first_counter);
+/* Ends everything: requests get REPLY_LOST, transfers end, slots go back. */
+void session_fini(struct session *s);
+
+/* ---- the socket's side ---- */
+/* Bytes that may be read now; 0 while a message is being worked off or there is no room for the reply to
+ * another one. */
+size_t session_rx_want(const struct session *s);
+/* n <= session_rx_want(). An error means: close the connection (s->error says why). */
+enum err session_rx(struct session *s, const uint8_t *bytes, size_t n);
+/* Bytes to be written now (header and first payload bytes always in the same run: reference, pitfall 1);
+ * encodes more when there is room. 0: nothing. Then session_tx_ack how many went. */
+size_t session_tx_buf(struct session *s, const uint8_t **bytes);
+void session_tx_ack(struct session *s, size_t n);
+/* Works off a long message and feeds transfers, at most about TURN_BYTES. STEP_AGAIN: call again next turn;
+ * STEP_WAIT: nothing to do; STEP_FAILED: close. */
+enum step session_step(struct session *s);
+/* Deadlines: requests, frames. The monotonic time at which session_tick must be called next (UINT64_MAX:
+ * never). */
+uint64_t session_deadline(const struct session *s);
+enum err session_tick(struct session *s, uint64_t now_ms); /* an error: close */
+
+/* ---- the owner's side ---- */
+/* Sends a request; reply (may be NULL) is called exactly once, never from inside this call. n <= 4096.
+ * E_POOL: too many outstanding; E_SPACE: the queue is full, try later. */
+enum err session_request(struct session *s, const char *command, const void *payload, size_t n,
+                         reply_fn *reply, void *arg, struct error *e);
+/* The same for prefix + bytes in the sender's memory, which must stay until sent(arg). */
+enum err session_request_long(struct session *s, const char *command, const uint8_t *prefix, size_t prefix_n,
+                              const uint8_t *bytes, size_t n, void (*sent)(void *arg), reply_fn *reply,
+                              void *arg, struct error *e);
+/* Forgets the callbacks of arg's outstanding requests (they count as abandoned). */
+void session_forget(struct session *s, void *arg);
+bool session_can_request(const struct session *s); /* room for one more small request */
+
+/* Replies; counter is the request's. Short payloads (<= 4096 bytes) always find room (session_rx_want saw to
+ * it). */
+void session_reply(struct session *s, uint32_t counter, const char *command, const void *payload, size_t n);
+void session_reply_text(struct session *s, uint32_t counter, const char *command, const char *text);
+void session_reply_error(struct session *s, uint32_t counter, const struct wazuh_error *w);
+/* A reply of any length; takes over body's content (body is empty afterwards). E_SPACE: body is kept. */
+enum err session_reply_blob(struct session *s, uint32_t counter, const char *command, struct blob *body,
+                            struct error *e);
+
+#endif

@@ -1,0 +1,38 @@
+/* wire/wazuh_error.h - Wazuh's errors as they cross the wire (reference, section 3). */
+#ifndef PICKET_WIRE_WAZUH_ERROR_H
+#define PICKET_WIRE_WAZUH_ERROR_H
+
+#include "base/err.h"
+#include "base/text.h"
+#include "wire/dialect.h"
+
+enum wazuh_class {
+    WAZUH_EXCEPTION,
+    WAZUH_ERROR,
+    WAZUH_INTERNAL_ERROR,
+    WAZUH_CLUSTER_ERROR,
+    WAZUH_RESOURCE_NOT_FOUND,
+    WAZUH_PERMISSION_ERROR
+};
+
+#define WAZUH_EXTRA_BYTES 256
+#define WAZUH_ERROR_JSON_BYTES 1024 /* room that any error's JSON fits */
+
+struct wazuh_error {
+    enum wazuh_class class;
+    int code;
+    bool has_extra;
+    char extra[WAZUH_EXTRA_BYTES]; /* extra_message */
+};
+
+/* extra may be NULL. */
+void wazuh_error_set(struct wazuh_error *w, enum wazuh_class class, int code, const char *extra);
+/* The JSON object of an err payload, exactly as a node of that dialect writes it. */
+void wazuh_error_write(struct text *out, const struct wazuh_error *w, const struct dialect *d);
+/* Reads an err payload: JSON of the known shape, else code 3000 with the text (cut) as extra message. Class
+ * names are keys of a constant table; an unknown one counts as WAZUH_EXCEPTION. */
+void wazuh_error_read(struct wazuh_error *w, const char *payload, size_t n);
+/* "Error 3028 - Worker node ID already exists: worker1": the line for a log. */
+void wazuh_error_words(struct text *out, const struct wazuh_error *w);
+
+#endif
