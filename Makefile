@@ -15,7 +15,7 @@ AR ?= ar
 JOBS ?= $(shell nproc)
 V ?= 0
 Q := $(if $(filter 0,$V),@)
-say = $(if $(filter 0,$V),@printf '  %-6s %s\n' '$1' '$2')
+say = $(if $(filter 0,$V),@printf '  %-6s %s\n' "$1" "$2")
 
 include board/$(BOARD)/board.mk
 
@@ -44,7 +44,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wst
 LANG_C := -std=c11 -D_GNU_SOURCE -DBOARD_LIMITS='"board/$(BOARD)/limits.h"' -DZ_SOLO \
     -iquote include -iquote . -isystem $(DEPS)/src/bearssl/inc -isystem $(DEPS)/src/zlib \
     -isystem $(DEPS)/src/jsmn
-COMMON := -g -fno-common -ffile-prefix-map=$(CURDIR)=. -fno-strict-aliasing
+COMMON := -g -fno-common '-ffile-prefix-map=$(CURDIR)=.' -fno-strict-aliasing
 
 # Shipped: Debian's musl is named file by file, because its musl-gcc turns -static-pie into a dynamic
 # program without a word, and hides the kernel's headers.
@@ -52,7 +52,7 @@ MUSL_LIB = /usr/lib/$(strip $(MUSL))
 ship_include = $(eval ship_include := -nostdinc -isystem /usr/include/$(strip $(MUSL)) \
     -isystem $(shell $(CC) -print-file-name=include) -idirafter $(DEPS)/kernel)$(ship_include)
 SHIP = $(ARCH) $(COMMON) $(ship_include) -fPIE -fstack-protector-strong -fstack-clash-protection \
-    -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
+    -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-usage
 SHIP_LINK = $(ARCH) -static-pie -nostdlib -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
     -Wl,--fatal-warnings -Wl,-Map=$(OUT)/picket.map
 crt = $(shell $(CC) -print-file-name=$1)
@@ -149,8 +149,53 @@ unit: ## one unit test: make unit T=pool
 	@$(MAKE) --no-print-directory -o build/test/picket.a build/test/unit/test_$(T)
 	@tools/run-tests build/test/unit/test_$(T)
 
+# ---- fuzzing -----------------------------------------------------------------------------------------------
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+$(FUZZERS): build/fuzz/%: build/fuzz/o/test/fuzz/%.o build/fuzz/picket.a build/fuzz/third.a
+	$(call say,LINK,$@)
+	$Q$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+.PHONY: fuzz
+fuzz: setup ## replays the corpora, then looks for new crashes, FUZZ_SECONDS per target
+	@$(MAKE) --no-print-directory $(FUZZERS)
+	@tools/run-tests -t $$(($(FUZZ_SECONDS) + 300)) $(FUZZERS:%='tools/fuzz $(FUZZ_SECONDS) %')
+
+# ---- all tests -----------------------------------------------------------------------------------------------
+export PICKET := $(CURDIR)/$(OUT)/picket
+PROGRAMS := $(foreach k,$(KINDS),$(call tests_of,$k))
+SYSTEM := $(wildcard test/system/test_*.py)
+INTEROP := $(wildcard test/interop/run)
+.PHONY: test test-programs test-system interop demo
+test: setup ## every test there is; the last line is the sum
+	@$(MAKE) --no-print-directory test-programs
+	@tools/run-tests $(PROGRAMS) $(SYSTEM) $(FUZZERS:%='tools/fuzz 0 %') \
+	    $(if $(INTEROP),$(if $(WAZUH_SRC),900:$(INTEROP),--skip 'interop: needs WAZUH_SRC=folder of Wazuh'))
+test-programs: $(PROGRAMS) $(FUZZERS) $(OUT)/picket
+test-system: $(OUT)/picket ## the tests of the binary itself, from outside
+	@tools/run-tests $(SYSTEM)
+interop: $(OUT)/picket setup ## against a real Wazuh: make interop WAZUH_SRC=folder
+	@test -n "$(WAZUH_SRC)" || { echo "make interop WAZUH_SRC=folder with the sources of Wazuh" >&2; exit 2; }
+	@$(INTEROP)
+demo: setup ## a master and workers on this machine, and what they do
+	@$(MAKE) --no-print-directory $(OUT)/picket
+	@test/demo/demo
+
+# ---- checks and measures -------------------------------------------------------------------------------------
+.PHONY: lint size memory bench reproducible
+lint: $(OUT)/picket setup ## the house rules: layers, doors, calls, state, headers, format, ...
+	@tools/lint --out $(OUT) --nm $(NM) --compile "$(subst ",\",$(CC) $(SHIP) $(LANG_C) $(WARN))"
+size: $(OUT)/picket ## where the bytes of the binary are
+	@tools/size $(OUT)
+memory: $(OUT)/picket ## fixed memory by owner, and the largest stack frames
+	@tools/memory $(OUT)
+bench: $(OUT)/picket ## how fast it is on this machine
+	@$(if $(wildcard test/bench/bench),test/bench/bench,echo "there is no test/bench/bench")
+reproducible: $(DEPS)/ok ## builds twice in two folders and compares the binaries
+	@tools/reproducible $(BOARD) $(CC)
+
 .PHONY: clean help
 clean: ## removes everything that was built or fetched
 	rm -rf build
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo "  BOARD=$$(ls board | paste -sd'|')  CC=gcc|clang  V=1 shows the commands"
