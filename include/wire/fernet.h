@@ -2,6 +2,9 @@
  *
  *   base64url( 0x80 | time uint64 BE | IV 16 | AES-128-CBC(PKCS7) | HMAC-SHA256 over all before )
  *
+ * Reading is stricter than Python's: its decoder passes over characters outside the alphabet, we refuse them,
+ * and padding that is missing, and bits behind the last byte that are not zero. Every token has one spelling.
+ *
  * Whether a token is genuine is known only at its end. What the decoder gives out before is a struct
  * unverified: it may be put away where nobody acts on it, and must be forgotten when fernet_dec_finish says
  * no. The decoder holds back the last 48 bytes seen (one block that may be padding, and the tag). */
@@ -12,6 +15,9 @@
 #include "crypto/aes_cbc.h"
 #include "crypto/base64url.h"
 #include "crypto/sha256.h"
+
+#define FERNET_VERSION 0x80
+#define FERNET_HEAD_BYTES 25 /* version, time, IV */
 
 /* One cluster key, prepared once: HMAC key = characters 0..15, AES key = 16..31. Wipe it with bytes_wipe. */
 struct fernet_key {
@@ -36,15 +42,18 @@ struct fernet_dec {
     struct hmac hmac;
     struct base64url_dec base64;
     uint8_t iv[16];
-    uint8_t held[64]; /* delay line and partial block */
+    uint8_t held[64]; /* delay line and partial block; before that, what there is of the head */
     uint8_t fill;
-    uint8_t head; /* bytes of version, time and IV seen, 0..25 */
-    bool bad;
+    bool head; /* version, time and IV (25 bytes) are through */
+    bool bad;  /* nothing can come of it: the rest is passed over */
 };
+
+/* Room that fernet_dec_push needs in out for n characters: up to 63 bytes held and what n make of them. */
+#define FERNET_DEC_ROOM(n) ((n) / 4u * 3u + 80u)
 
 /* key must outlive d. */
 void fernet_dec_init(struct fernet_dec *d, const struct fernet_key *key);
-/* Takes n characters of the token; out has room for n / 4 * 3 + 64 bytes and holds what *u points to. */
+/* Takes n characters of the token; out has room for FERNET_DEC_ROOM(n) bytes and is where *u points to. */
 void fernet_dec_push(struct fernet_dec *d, const char *chars, size_t n, uint8_t *out, struct unverified *u);
 /* The verdict. E_OK: everything given out is genuine, and so are the *n (0..15) last bytes in last. E_TOKEN:
  * nothing is; the reason is not told apart from outside (same words for tag, padding and form). */
