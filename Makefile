@@ -54,7 +54,7 @@ ship_include = $(eval ship_include := -nostdinc -isystem /usr/include/$(strip $(
 SHIP = $(ARCH) $(COMMON) $(ship_include) -fPIE -fstack-protector-strong -fstack-clash-protection \
     -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-usage
 SHIP_LINK = $(ARCH) -static-pie -nostdlib -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
-    -Wl,--fatal-warnings -Wl,-Map=$(OUT)/picket.map
+    -Wl,--fatal-warnings
 crt = $(shell $(CC) -print-file-name=$1)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -67,11 +67,14 @@ OUT := build/$(BOARD)
 all: $(OUT)/picket ## build/<board>/picket, stripped; picket.debug beside it has the symbols
 
 # ---- the three ways to compile --------------------------------------------------------------------------
-# $1 folder, $2 compiler, $3 flags, $4 optimisation for a source path ($$1), $5 our sources
+# $1 folder, $2 compiler, $3 flags, $4 optimisation if it is the same for all, $5 our sources
+stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; \
+    cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 define WAY
-$1/flags: FORCE
-	@mkdir -p $$(@D); printf '%s\n' '$$(subst ','\'',$2 $3 $$(LANG_C) $$(WARN) $$(HOT))' >$$@.new; \
-	    cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+$1/flags: FORCE # changes when they do, and everything is compiled again
+	$$(call stamp,$2 $3 $$(LANG_C) $$(WARN) $$(HOT))
+$1/sources: FORCE # changes when a file comes or goes
+	$$(call stamp,$5)
 $1/o/%.o: %.c $1/flags $(DEPS)/ok
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
@@ -85,9 +88,9 @@ $1/third/zlib/%.o: $1/flags $(DEPS)/ok
 $1/third.a: $$(BEARSSL:%=$1/third/bearssl/%.o) $$(ZLIB:%=$1/third/zlib/%.o)
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$^
-$1/picket.a: $(patsubst %.c,$1/o/%.o,$5)
+$1/picket.a: $(patsubst %.c,$1/o/%.o,$5) $1/sources
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$(wildcard $$^)
+	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$(filter %.o,$$^)
 -include $(patsubst %.c,$1/o/%.d,$5)
 endef
 
@@ -113,11 +116,16 @@ setup-build:
 deps: $(DEPS)/ok ## fetches and checks the third-party sources (DEPS_DIR=folder: from a folder)
 
 # ---- the binary ------------------------------------------------------------------------------------------
-$(OUT)/picket.debug: $(SRC:%.c=$(OUT)/o/%.o) $(OUT)/third.a
+# Whole from $^: the C library's start files, objects and archives, the C library.
+define ship_link
 	$(call say,LINK,$@)
-	$Q$(CC) $(SHIP_LINK) -o $@ $(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o $(call crt,crtbeginS.o) $^ \
-	    -Wl,--start-group $(MUSL_LIB)/libc.a $(call crt,libgcc.a) -Wl,--end-group \
+	@mkdir -p $(@D)
+	$Q$(CC) $(SHIP_LINK) -Wl,-Map=$@.map -o $@ $(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o $(call crt,crtbeginS.o) \
+	    $(filter %.o %.a,$^) -Wl,--start-group $(MUSL_LIB)/libc.a $(call crt,libgcc.a) -Wl,--end-group \
 	    $(call crt,crtendS.o) $(MUSL_LIB)/crtn.o
+endef
+$(OUT)/picket.debug: $(SRC:%.c=$(OUT)/o/%.o) $(OUT)/third.a $(OUT)/sources
+	$(ship_link)
 $(OUT)/picket: $(OUT)/picket.debug tools/check-binary
 	$Q$(STRIP) -o $@.new $<
 	$Qtools/check-binary $@.new $<
@@ -128,7 +136,6 @@ $(OUT)/picket: $(OUT)/picket.debug tools/check-binary
 KINDS := unit flow fault
 HARNESS := $(patsubst %.c,build/test/o/%.o,$(wildcard test/harness/*.c))
 tests_of = $(patsubst test/$1/%.c,build/test/$1/%,$(wildcard test/$1/test_*.c))
-$(KINDS:%=build/test/%/test_%):
 define TESTS
 build/test/$1/%: build/test/o/test/$1/%.o $$(HARNESS) build/test/picket.a build/test/third.a
 	$$(call say,LINK,$$@)
