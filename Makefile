@@ -190,7 +190,7 @@ demo: setup ## a master and workers on this machine, and what they do
 # ---- checks and measures -------------------------------------------------------------------------------------
 .PHONY: lint size memory bench reproducible
 lint: $(OUT)/picket setup ## the house rules: layers, doors, calls, state, headers, format, ...
-	@tools/lint --out $(OUT) --nm $(NM) --compile "$(subst ",\",$(CC) $(SHIP) $(LANG_C) $(WARN))"
+	@tools/lint --out $(OUT) --nm $(NM) --compile "$(subst ",\",$(CC) $(filter-out -fstack-usage,$(SHIP)) $(LANG_C) $(WARN))"
 size: $(OUT)/picket ## where the bytes of the binary are
 	@tools/size $(OUT)
 memory: $(OUT)/picket ## fixed memory by owner, and the largest stack frames
