@@ -71,7 +71,7 @@ all: $(OUT)/picket ## build/<board>/picket, stripped; picket.debug beside it has
 stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; \
     cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 define WAY
-$1/flags: FORCE # changes when they do, and everything is compiled again
+$1/flags: FORCE | setup-build # changes when they do, and everything is compiled again
 	$$(call stamp,$2 $3 $$(LANG_C) $$(WARN) $$(HOT))
 $1/sources: FORCE # changes when a file comes or goes
 	$$(call stamp,$5)
@@ -195,8 +195,11 @@ size: $(OUT)/picket ## where the bytes of the binary are
 	@tools/size $(OUT)
 memory: $(OUT)/picket ## fixed memory by owner, and the largest stack frames
 	@tools/memory $(OUT)
-bench: $(OUT)/picket ## how fast it is on this machine
-	@$(if $(wildcard test/bench/bench),test/bench/bench,echo "there is no test/bench/bench")
+BENCHES := $(patsubst test/bench/%.c,$(OUT)/bench/%,$(wildcard test/bench/bench_*.c))
+$(BENCHES): $(OUT)/bench/%: $(OUT)/o/test/bench/%.o $(OUT)/picket.a $(OUT)/third.a
+	$(ship_link)
+bench: $(OUT)/picket $(BENCHES) ## how fast it is on this machine, built as it is shipped
+	@for b in $(BENCHES) $(wildcard test/bench/bench); do echo "== $$b"; $$b || exit 1; done
 reproducible: $(DEPS)/ok ## builds twice in two folders and compares the binaries
 	@tools/reproducible $(BOARD) $(CC)
 
