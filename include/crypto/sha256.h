@@ -1,6 +1,6 @@
 /* crypto/sha256.h - SHA-256 and HMAC-SHA256 as streams.
  *
- * The processor's SHA instructions are used when it has them (found out once, in sha256_setup);
+ * The processor's SHA instructions are used when it has them (found out at the first use);
  * otherwise BearSSL's portable code. Contexts are plain memory of the caller: copy and wipe at will. */
 #ifndef PICKET_CRYPTO_SHA256_H
 #define PICKET_CRYPTO_SHA256_H

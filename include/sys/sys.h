@@ -2,8 +2,9 @@
  *
  * Tests replace single entries to fail, shorten, delay or cut any call; the simulator replaces clock and
  * sockets. Results: >= 0 is success, < 0 is a negated errno value; errno itself is not used. EINTR is
- * handled inside (the call is repeated), except for poll. Only sys/ includes <unistd.h>, <sys/socket.h>
- * and their kin; the constants the table speaks in come from <fcntl.h> and <errno.h>. */
+ * handled inside (the call is repeated; close counts as done), except for poll. Only sys/ includes
+ * <unistd.h>, <sys/socket.h> and their kin; the constants the table speaks in come from <fcntl.h> and
+ * <errno.h>. */
 #ifndef PICKET_SYS_SYS_H
 #define PICKET_SYS_SYS_H
 
@@ -71,8 +72,9 @@ struct sys {
 
     /* files; dirfd may be SYS_CWD */
     int (*openat)(struct sys *, int dirfd, const char *path, int flags, uint32_t mode);
-    /* As openat, but no component may be a symbolic link or leave dirfd (openat2 with RESOLVE_BENEATH and
-     * RESOLVE_NO_SYMLINKS, or an equal walk where the kernel lacks it). */
+    /* As openat, but no component may be a symbolic link (-ELOOP) or leave dirfd: absolute paths and ".."
+     * give -EXDEV (openat2 with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, or an equal walk where the kernel
+     * lacks it). */
     int (*open_beneath)(struct sys *, int dirfd, const char *path, int flags, uint32_t mode);
     int (*close)(struct sys *, int fd);
     ptrdiff_t (*read)(struct sys *, int fd, void *buf, size_t n);
@@ -90,8 +92,8 @@ struct sys {
     int (*fchmod)(struct sys *, int fd, uint32_t mode);
     int (*fchown)(struct sys *, int fd, uint32_t uid, uint32_t gid);
     int (*chownat)(struct sys *, int dirfd, const char *path, uint32_t uid,
-                   uint32_t gid); /* follows no link */
-    int (*chmodat)(struct sys *, int dirfd, const char *path, uint32_t mode);
+                   uint32_t gid);                                             /* follows no link */
+    int (*chmodat)(struct sys *, int dirfd, const char *path, uint32_t mode); /* -EOPNOTSUPP for a link */
     /* Raw directory records (struct linux_dirent64) into buf; 0 at the end. See sys_dirent_next. */
     ptrdiff_t (*getdents)(struct sys *, int fd, void *buf, size_t n);
     int64_t (*lseek)(struct sys *, int fd, int64_t offset, int whence); /* 0 set, 1 cur, 2 end */
@@ -99,10 +101,12 @@ struct sys {
     int64_t (*free_bytes)(struct sys *, int fd); /* room on fd's filesystem for an ordinary user, bytes */
 
     /* sockets: all non-blocking and close-on-exec */
-    int (*listen)(struct sys *, const struct sys_addr *a,
-                  int backlog); /* TCP (SO_REUSEADDR) or unix stream */
+    /* TCP (SO_REUSEADDR; "::" takes IPv4 too) or unix stream, whose path must not exist yet. */
+    int (*listen)(struct sys *, const struct sys_addr *a, int backlog);
+    /* peer may be NULL. A connection that died while it waited counts as none: -EAGAIN. */
     int (*accept)(struct sys *, int fd, struct sys_addr *peer);
-    int (*connect)(struct sys *, const struct sys_addr *a, int *fd); /* 0 connected, -EINPROGRESS under way */
+    /* 0 connected, -EINPROGRESS under way; in both cases *fd is the caller's, else it is -1. */
+    int (*connect)(struct sys *, const struct sys_addr *a, int *fd);
     ptrdiff_t (*recv)(struct sys *, int fd, void *buf, size_t n);
     ptrdiff_t (*send)(struct sys *, int fd, const void *buf, size_t n); /* never raises SIGPIPE */
     int (*sockopt_set)(struct sys *, int fd, enum sys_sockopt o, int value);
@@ -117,6 +121,10 @@ struct sys {
     void (*resolve_end)(struct sys *, int fd, int child);
 
     int (*random)(struct sys *, void *buf, size_t n); /* fills all n bytes or fails */
+
+    /* Called first in the child process that a look-up forks; may be NULL. The C library's look-up allocates,
+     * so a program that has sealed its allocator opens it here, for the child alone. */
+    void (*child_started)(struct sys *);
 
     void *arg; /* for a replacement's own state */
 };
