@@ -17,7 +17,7 @@ enum cmd_id {
 
 /* Id of a command's text; CMD_UNKNOWN when picket does not know it. */
 enum cmd_id cmd_find(const char *text);
-const char *cmd_text(enum cmd_id id);
+const char *cmd_text(enum cmd_id id); /* "" for CMD_UNKNOWN, which nobody may send */
 /* May a peer send id to a node that is to (one of the bits)? */
 bool cmd_allowed(enum cmd_id id, unsigned to);
 uint32_t cmd_least(enum cmd_id id); /* clear payload bytes */

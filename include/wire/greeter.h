@@ -29,7 +29,7 @@ struct greeter {
 };
 
 void greeter_init(struct greeter *g);
-/* Bytes to read at most now. */
+/* Bytes to read at most now; 0 after GREETER_HELLO, GREETER_ECHO (until greeter_next) and GREETER_BAD. */
 size_t greeter_want(const struct greeter *g);
 /* Takes n <= greeter_want() bytes. */
 enum greeter_event greeter_push(struct greeter *g, const struct fernet_key *key, const uint8_t *bytes,
@@ -38,7 +38,10 @@ uint32_t greeter_counter(const struct greeter *g); /* of the complete frame */
 /* Goes on to the next frame after GREETER_ECHO. */
 void greeter_next(struct greeter *g);
 
-/* The four words of a hello; false when they are not four, or one is empty or too long. */
+/* The four words of a hello, split at single spaces; false when they are not four, or one is empty, too long
+ * or holds a NUL. A real master (4.14.7) splits in the same way, answers a wrong number of words with err,
+ * WazuhInternalError 1000 and Python's words for it ("not enough values to unpack (expected 4, got 3)"), and
+ * keeps the connection; it takes empty words. The characters of the words are not judged here. */
 struct hello {
     char name[NODE_NAME_BYTES], cluster[NODE_NAME_BYTES], type[16], version[24];
 };

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "wire/dialect.h"
 
+#include <stdbool.h>
+
 enum wazuh_class {
     WAZUH_EXCEPTION,
     WAZUH_ERROR,
@@ -16,21 +18,23 @@ enum wazuh_class {
 };
 
 #define WAZUH_EXTRA_BYTES 256
-#define WAZUH_ERROR_JSON_BYTES 1024 /* room that any error's JSON fits */
+#define WAZUH_ERROR_JSON_BYTES 2048 /* room that any error's JSON fits, each byte of extra as \uXXXX */
 
 struct wazuh_error {
     enum wazuh_class class;
     int code;
     bool has_extra;
-    char extra[WAZUH_EXTRA_BYTES]; /* extra_message */
+    bool cmd_error;                /* extra is the whole text: the code's own words are left out */
+    char extra[WAZUH_EXTRA_BYTES]; /* extra_message: one line, cut between characters if too long */
 };
 
-/* extra may be NULL. */
+/* extra may be NULL; its control characters become '?'. */
 void wazuh_error_set(struct wazuh_error *w, enum wazuh_class class, int code, const char *extra);
 /* The JSON object of an err payload, exactly as a node of that dialect writes it. */
 void wazuh_error_write(struct text *out, const struct wazuh_error *w, const struct dialect *d);
-/* Reads an err payload: JSON of the known shape, else code 3000 with the text (cut) as extra message. Class
- * names are keys of a constant table; an unknown one counts as WAZUH_EXCEPTION. */
+/* Reads an err payload (or the beginning of one that does not lie in memory): JSON of the known shape, else
+ * code 3000 with the text (cut) as extra message, as real nodes do. Class names are keys of a constant table;
+ * an unknown one counts as WAZUH_EXCEPTION. An extra message that is an object stays the JSON it is. */
 void wazuh_error_read(struct wazuh_error *w, const char *payload, size_t n);
 /* "Error 3028 - Worker node ID already exists: worker1": the line for a log. */
 void wazuh_error_words(struct text *out, const struct wazuh_error *w);
