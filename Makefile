@@ -19,7 +19,7 @@ say = $(if $(filter 0,$V),@printf '  %-6s %s\n' "$1" "$2")
 
 include board/$(BOARD)/board.mk
 
-ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --output-sync=target
 endif
 .DELETE_ON_ERROR:
