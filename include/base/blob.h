@@ -23,10 +23,11 @@ struct blob {
 void blob_init(struct blob *b, uint8_t *small, size_t small_cap, struct pool *windows, struct spill *spill,
                uint64_t limit);
 
-/* Appends all n bytes or fails and keeps what it had: E_LIMIT, E_SPACE, E_SYS. */
+/* Appends all n bytes or fails and keeps what it had: E_LIMIT; E_POOL (no window is left, and there is no
+ * spill file to go to); what the spill file says (E_SPACE, E_SYS). */
 enum err blob_append(struct blob *b, const uint8_t *bytes, size_t n, struct error *e);
 
-/* Reads min(cap, size - offset) bytes at offset into buf, *n of them. */
+/* Reads min(cap, size - offset) bytes at offset into buf, *n of them: 0 from the end on. */
 enum err blob_read(const struct blob *b, uint64_t offset, uint8_t *buf, size_t cap, size_t *n,
                    struct error *e);
 

@@ -7,6 +7,9 @@
 
 #define JSON_DEPTH_MAX 16
 
+/* Writes values; commas, quotes and escapes come by themselves. What does not fit the text, and nesting
+ * deeper than JSON_DEPTH_MAX, set out->cut: look at it once at the end. Brackets must match; that is the
+ * caller's affair. */
 struct json_write {
     struct text *out;
     uint32_t more; /* bit d: depth d already holds a member, so the next one needs ", " */
