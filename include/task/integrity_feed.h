@@ -33,8 +33,9 @@ struct integrity_feed {
     void (*left_out)(void *arg, const char *path, const char *why);
     /* progress */
     uint64_t deflated;
-    uint32_t slot; /* file being read, or the next to look at */
-    int file;      /* -1: none */
+    uint32_t slot;          /* file being read, or the next to look at */
+    int file;               /* -1: none */
+    struct sys_stat opened; /* what it was when it was opened */
     bool in_metadata;
     uint8_t phase; /* of the metadata */
     bool comma;

@@ -1,7 +1,7 @@
 /* task/unsynced.h - the files that are not in sync, each with its reason, for the status.
  *
- * A round of work marks what it could not do; what the next round does not mark again has been mended and
- * goes. */
+ * Whoever cannot bring a file across marks it, in each cycle anew; what has not been marked for a while has
+ * been mended and goes. */
 #ifndef PICKET_TASK_UNSYNCED_H
 #define PICKET_TASK_UNSYNCED_H
 
@@ -17,20 +17,18 @@
 struct unsynced_file {
     char path[UNSYNCED_PATH_BYTES]; /* its end, when it is longer */
     char why[UNSYNCED_WHY_BYTES];
-    uint32_t round; /* last round that marked it */
+    uint64_t since_ms, seen_ms; /* monotonic: first and last time it was marked */
 };
 
 struct unsynced {
     struct unsynced_file file[UNSYNCED_MAX];
     uint32_t count;
-    uint32_t more; /* marked in this round beyond UNSYNCED_MAX */
-    uint32_t round;
+    uint64_t untold; /* marks that found the table full */
 };
 
-void unsynced_begin(struct unsynced *u);
 /* True when the file was not there before: time to tell the log once. */
-bool unsynced_mark(struct unsynced *u, const char *path, const char *why);
-/* Drops what this round did not mark. */
-void unsynced_finish(struct unsynced *u);
+bool unsynced_mark(struct unsynced *u, const char *path, const char *why, uint64_t now_ms);
+/* Drops what was last marked more than age_ms ago. */
+void unsynced_expire(struct unsynced *u, uint64_t now_ms, uint64_t age_ms);
 
 #endif

@@ -20,7 +20,7 @@ static void pump_in(struct link *k) {
         want = min_size(want, budget);
         if (!want)
             return;
-        ptrdiff_t n = shared->sys->recv(shared->sys, k->fd, shared->scratch, want);
+        ptrdiff_t n = shared->sys->recv(shared->sys, k->fd, shared->rx, want);
         if (n == -EAGAIN)
             return;
         if (n <= 0) {
@@ -31,7 +31,7 @@ static void pump_in(struct link *k) {
             return;
         }
         budget -= (size_t)n;
-        if (session_rx(&k->session, shared->scratch, (size_t)n) != E_OK)
+        if (session_rx(&k->session, shared->rx, (size_t)n) != E_OK)
             doom_from_session(k);
     }
 }

@@ -25,10 +25,17 @@ static void leave_out(struct integrity_feed *f, uint32_t slot, const char *why) 
         f->left_out(f->arg, manifest_path(f->manifest, slot), why);
 }
 
-static bool still_same(struct integrity_feed *f) {
+/* The open file is what the manifest describes. The scan goes on meanwhile and may describe a newer one: at
+ * the end the file must also still be what it was when it was opened. */
+static bool is_as_hashed(struct integrity_feed *f, struct sys_stat *now) {
+    return f->sys->fstat(f->sys, f->file, now) == 0 && sys_is_file(now) &&
+           manifest_same(&f->manifest->entry[f->slot], now);
+}
+
+static bool is_as_opened(struct integrity_feed *f) {
     struct sys_stat now;
-    return f->sys->fstat(f->sys, f->file, &now) == 0 && sys_is_file(&now) &&
-           manifest_same(&f->manifest->entry[f->slot], &now);
+    return is_as_hashed(f, &now) && now.ino == f->opened.ino && now.size == f->opened.size &&
+           now.mtime_ns == f->opened.mtime_ns && now.ctime_ns == f->opened.ctime_ns;
 }
 
 static bool open_file(struct integrity_feed *f) {
@@ -48,7 +55,7 @@ static bool open_file(struct integrity_feed *f) {
         leave_out(f, f->slot, "cannot be opened");
         return false;
     }
-    if (!still_same(f)) {
+    if (!is_as_hashed(f, &f->opened)) {
         f->sys->close(f->sys, f->file);
         f->file = -1;
         leave_out(f, f->slot, "changed since it was hashed; waits for the next cycle");
@@ -192,7 +199,7 @@ static void done(struct package_feed *feed, uint64_t plain_bytes, uint64_t defla
     f->deflated += deflated_bytes;
     if (f->in_metadata)
         return;
-    if (!whole || plain_bytes != f->manifest->entry[f->slot].size || !still_same(f))
+    if (!whole || plain_bytes != f->manifest->entry[f->slot].size || !is_as_opened(f))
         leave_out(f, f->slot, "changed while it was being sent; waits for the next cycle");
     f->sys->close(f->sys, f->file);
     f->file = -1;

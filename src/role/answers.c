@@ -1,0 +1,371 @@
+/* answers.c - get_nodes, get_health and get_config: JSON from memory, in Wazuh's shapes. Arguments come from
+ * the wire, so they are read with bounded tokens and every name in them is only compared. */
+#include "role/answers.h"
+
+#include "base/json_read.h"
+#include "base/when.h"
+#include "role/master.h"
+
+#include <string.h>
+
+#define ARGUMENT_TOKENS 256
+
+/* ---- common ---- */
+
+void answer_send(struct role_env *env, struct session *s, uint32_t counter, const struct text *t) {
+    struct blob body;
+    struct error e;
+    if (t->cut) {
+        role_not_served(s, counter, "the answer is longer than this node can give");
+        return;
+    }
+    if (t->len <= 4096) {
+        session_reply(s, counter, "ok", t->buf, t->len);
+        return;
+    }
+    blob_init(&body, NULL, 0, env->shared.windows, env->shared.spill, ANSWER_BYTES);
+    enum err err = blob_append(&body, (const uint8_t *)t->buf, t->len, &e);
+    if (err == E_OK)
+        err = session_reply_blob(s, counter, "ok", &body, &e);
+    if (err != E_OK)
+        role_not_served(s, counter, e.what);
+    blob_reset(&body);
+}
+
+static void refuse(struct session *s, uint32_t counter, enum wazuh_class class, int code, const char *extra) {
+    struct wazuh_error w;
+    wazuh_error_set(&w, class, code, extra);
+    session_reply_error(s, counter, &w);
+}
+
+/* Arguments are one JSON value; an empty payload counts as null. */
+static bool read_arguments(const struct message *request, struct json_doc *d, struct json_token *tokens) {
+    size_t n;
+    struct error e;
+    const char *text = message_text(request, &n);
+    if (!text)
+        return false;
+    if (!n) {
+        text = "null";
+        n = 4;
+    }
+    return json_parse(d, text, n, tokens, ARGUMENT_TOKENS, &e) == E_OK;
+}
+
+static bool is_null(const struct json_doc *d, size_t i) {
+    return d->tokens[i].kind == JSON_NULL;
+}
+
+/* Does the value at i (a string, a list of strings or an object with such keys) name this node? null names
+ * all. */
+static bool names_node(const struct json_doc *d, size_t i, const char *name) {
+    char text[NODE_NAME_BYTES];
+    size_t len;
+    const struct json_token *t = &d->tokens[i];
+    if (t->kind == JSON_NULL)
+        return true;
+    if (t->kind == JSON_STRING)
+        return json_copy_str(d, i, text, sizeof text, &len) == E_OK && strcmp(text, name) == 0;
+    if (t->kind == JSON_OBJECT)
+        return json_find(d, i, name) != 0;
+    size_t at = t->kind == JSON_ARRAY ? json_first(d, i) : 0;
+    for (uint32_t k = 0; at && k < t->size; k++, at = d->tokens[at].next)
+        if (json_copy_str(d, at, text, sizeof text, &len) == E_OK && strcmp(text, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_str(struct json_write *w, const char *key, const char *value) {
+    json_key(w, key);
+    json_str(w, value);
+}
+
+static void add_uint(struct json_write *w, const char *key, uint64_t value) {
+    json_key(w, key);
+    json_uint(w, value);
+}
+
+static void add_when(struct json_write *w, const char *key, int64_t wall_ns) {
+    char text[WHEN_BYTES];
+    when_utc(text, wall_ns);
+    add_str(w, key, text);
+}
+
+/* ---- get_nodes ---- */
+
+static const char *const node_fields[] = {"name", "type", "version", "ip"};
+#define NODE_FIELDS 4u
+
+struct nodes_query {
+    struct json_doc doc;
+    struct json_token tokens[ARGUMENT_TOKENS];
+    size_t filter_node; /* token, 0: none */
+    unsigned fields;    /* bit per node_fields */
+    bool masters, workers;
+    uint64_t offset, limit;
+};
+
+/* Each of the names asked for must be known (1730). */
+static bool all_known(const struct master *m, const struct nodes_query *q) {
+    const struct json_doc *d = &q->doc;
+    char name[NODE_NAME_BYTES];
+    size_t len;
+    if (!q->filter_node || is_null(d, q->filter_node))
+        return true;
+    const struct json_token *t = &d->tokens[q->filter_node];
+    size_t at = t->kind == JSON_ARRAY ? json_first(d, q->filter_node) : q->filter_node;
+    uint32_t count = t->kind == JSON_ARRAY ? t->size : 1;
+    for (uint32_t k = 0; k < count; k++, at = d->tokens[at].next) {
+        if (json_copy_str(d, at, name, sizeof name, &len) != E_OK)
+            return false;
+        bool known = strcmp(name, m->env->config->node_name) == 0;
+        for (const struct peer *p = m->peers; p && !known; p = p->next)
+            known = strcmp(name, p->name) == 0;
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+static bool read_select(struct nodes_query *q, size_t select) {
+    const struct json_token *t = &q->doc.tokens[select];
+    q->fields = (1u << NODE_FIELDS) - 1;
+    if (!select || is_null(&q->doc, select))
+        return true;
+    q->fields = 0;
+    size_t at = t->kind == JSON_ARRAY ? json_first(&q->doc, select) : 0;
+    for (uint32_t k = 0; at && k < t->size; k++, at = q->doc.tokens[at].next) {
+        char text[16];
+        size_t len;
+        unsigned field = NODE_FIELDS;
+        if (json_copy_str(&q->doc, at, text, sizeof text, &len) == E_OK)
+            for (field = 0; field < NODE_FIELDS && strcmp(text, node_fields[field]) != 0; field++)
+                ;
+        if (field == NODE_FIELDS)
+            return false;
+        q->fields |= 1u << field;
+    }
+    return t->kind == JSON_ARRAY;
+}
+
+static bool read_type(struct nodes_query *q, size_t type) {
+    char text[16] = "all";
+    size_t len;
+    if (type && json_copy_str(&q->doc, type, text, sizeof text, &len) != E_OK)
+        return false;
+    q->masters = strcmp(text, "worker") != 0;
+    q->workers = strcmp(text, "master") != 0;
+    return (q->masters && q->workers) ? strcmp(text, "all") == 0 : true;
+}
+
+static bool given(const struct nodes_query *q, const char *key) {
+    size_t i = json_find(&q->doc, 0, key);
+    return i && !is_null(&q->doc, i) && !(q->doc.tokens[i].kind == JSON_BOOL && !json_is_true(&q->doc, i));
+}
+
+/* Reads and judges the arguments; answers the error itself and returns false when they are not good. */
+static bool read_query(struct nodes_query *q, const struct master *m, struct session *s,
+                       const struct message *request) {
+    uint32_t counter = request->counter;
+    if (!read_arguments(request, &q->doc, q->tokens)) {
+        refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000, "get_nodes: the arguments are not JSON");
+        return false;
+    }
+    if (given(q, "sort") || given(q, "search") || given(q, "distinct")) {
+        refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000,
+               "get_nodes: this node does not serve sort, search and distinct");
+        return false;
+    }
+    size_t offset = json_find(&q->doc, 0, "offset"), limit = json_find(&q->doc, 0, "limit");
+    q->offset = 0;
+    q->limit = 500;
+    if ((offset && !json_get_uint(&q->doc, offset, UINT32_MAX, &q->offset)) ||
+        (limit && !is_null(&q->doc, limit) && !json_get_uint(&q->doc, limit, UINT32_MAX, &q->limit))) {
+        refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000, "get_nodes: offset and limit are whole numbers");
+        return false;
+    }
+    if (!read_select(q, json_find(&q->doc, 0, "select"))) {
+        refuse(s, counter, WAZUH_ERROR, 1724, NULL);
+        return false;
+    }
+    if (!read_type(q, json_find(&q->doc, 0, "filter_type"))) {
+        refuse(s, counter, WAZUH_ERROR, 1728, NULL);
+        return false;
+    }
+    q->filter_node = json_find(&q->doc, 0, "filter_node");
+    if (!all_known(m, q)) {
+        refuse(s, counter, WAZUH_RESOURCE_NOT_FOUND, 1730, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* values: one per node_fields. */
+static void add_node(struct json_write *w, const struct nodes_query *q, uint64_t *total,
+                     const char *const *values) {
+    if (q->filter_node && !names_node(&q->doc, q->filter_node, values[0]))
+        return;
+    uint64_t at = (*total)++;
+    if (at < q->offset || at - q->offset >= q->limit)
+        return;
+    json_open(w, '{');
+    for (unsigned i = 0; i < NODE_FIELDS; i++)
+        if (q->fields & 1u << i)
+            add_str(w, node_fields[i], values[i]);
+    json_close(w, '}');
+}
+
+void answer_get_nodes(struct role_env *env, const struct master *m, struct session *s,
+                      const struct message *request) {
+    struct nodes_query q;
+    struct text t;
+    struct json_write w;
+    uint64_t total = 0;
+    if (!read_query(&q, m, s, request))
+        return;
+    text_init(&t, env->answer, sizeof env->answer);
+    json_write_init(&w, &t);
+    json_open(&w, '{');
+    json_key(&w, "items");
+    json_open(&w, '[');
+    const struct cluster_config *c = env->config;
+    if (q.masters)
+        add_node(&w, &q, &total,
+                 (const char *const[]){c->node_name, "master", c->announced_version, c->master});
+    for (const struct peer *p = m->peers; p && q.workers; p = p->next) {
+        char ip[SYS_ADDR_WORDS];
+        sys_addr_words(&p->link.peer, ip);
+        add_node(&w, &q, &total, (const char *const[]){p->name, "worker", p->version, ip});
+    }
+    json_close(&w, ']');
+    add_uint(&w, "totalItems", total);
+    json_close(&w, '}');
+    answer_send(env, s, request->counter, &t);
+}
+
+/* ---- get_health ---- */
+
+static void add_info(struct json_write *w, const char *name, const char *type, const char *version,
+                     const char *ip) {
+    json_key(w, "info");
+    json_open(w, '{');
+    add_str(w, "name", name);
+    add_str(w, "type", type);
+    add_str(w, "version", version);
+    add_str(w, "ip", ip);
+    add_uint(w, "n_active_agents", 0); /* this node keeps no agents */
+    json_close(w, '}');
+}
+
+static void add_never(struct json_write *w, const char *key, const char *start, const char *end) {
+    json_key(w, key);
+    json_open(w, '{');
+    add_when(w, start, 0);
+    add_when(w, end, 0);
+    add_uint(w, "n_synced_chunks", 0);
+    json_close(w, '}');
+}
+
+static void add_last_sync(struct json_write *w, const struct integrity_master *i) {
+    json_key(w, "last_sync_integrity");
+    json_open(w, '{');
+    add_when(w, "date_start_master", i->sync_end_wall ? i->sync_start_wall : 0);
+    add_when(w, "date_end_master", i->sync_end_wall);
+    add_uint(w, "total_extra_valid", 0);
+    json_key(w, "total_files");
+    json_open(w, '{');
+    add_uint(w, "missing", i->sent_missing);
+    add_uint(w, "extra", i->sent_extra);
+    add_uint(w, "shared", i->sent_shared);
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+static void add_worker_health(struct json_write *w, const struct role_env *env, const struct peer *p) {
+    const struct integrity_master *i = &p->integrity;
+    char ip[SYS_ADDR_WORDS];
+    sys_addr_words(&p->link.peer, ip);
+    json_key(w, p->name);
+    json_open(w, '{');
+    add_info(w, p->name, "worker", p->version, ip);
+    json_key(w, "status");
+    json_open(w, '{');
+    json_key(w, "sync_integrity_free");
+    json_bool(w, i->state == IM_IDLE || i->state == IM_GRANTED);
+    json_key(w, "last_check_integrity");
+    json_open(w, '{');
+    add_when(w, "date_start_master", i->check_end_wall ? i->check_start_wall : 0);
+    add_when(w, "date_end_master", i->check_end_wall);
+    json_close(w, '}');
+    add_last_sync(w, i);
+    json_key(w, "sync_agent_info_free");
+    json_bool(w, true);
+    add_never(w, "last_sync_agentinfo", "date_start_master", "date_end_master");
+    if (env->dialect->health_groups) {
+        add_never(w, "last_sync_agentgroup", "date_start", "date_end");
+        add_never(w, "last_sync_full_agentgroup", "date_start", "date_end");
+    }
+    add_when(w, "last_keep_alive", p->last_keepalive_ns);
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+void answer_get_health(struct role_env *env, const struct master *m, struct session *s,
+                       const struct message *request) {
+    struct json_token tokens[ARGUMENT_TOKENS];
+    struct json_doc d;
+    struct text t;
+    struct json_write w;
+    uint32_t connected = 0;
+    if (!read_arguments(request, &d, tokens)) {
+        refuse(s, request->counter, WAZUH_INTERNAL_ERROR, 1000, "get_health: the argument is not JSON");
+        return;
+    }
+    bool empty_object =
+        d.tokens[0].kind == JSON_OBJECT && d.tokens[0].size == 0; /* names all workers, no master */
+    for (const struct peer *p = m->peers; p; p = p->next)
+        connected += empty_object || names_node(&d, 0, p->name);
+    text_init(&t, env->answer, sizeof env->answer);
+    json_write_init(&w, &t);
+    json_open(&w, '{');
+    add_uint(&w, "n_connected_nodes", connected);
+    json_key(&w, "nodes");
+    json_open(&w, '{');
+    for (const struct peer *p = m->peers; p; p = p->next)
+        if (empty_object || names_node(&d, 0, p->name))
+            add_worker_health(&w, env, p);
+    const struct cluster_config *c = env->config;
+    if (names_node(&d, 0, c->node_name)) {
+        json_key(&w, c->node_name);
+        json_open(&w, '{');
+        add_info(&w, c->node_name, "master", c->announced_version, c->master);
+        json_close(&w, '}');
+    }
+    json_close(&w, '}');
+    json_close(&w, '}');
+    answer_send(env, s, request->counter, &t);
+}
+
+/* ---- get_config ---- */
+
+void answer_get_config(struct role_env *env, struct session *s, const struct message *request) {
+    const struct cluster_config *c = env->config;
+    struct text t;
+    struct json_write w;
+    text_init(&t, env->answer, sizeof env->answer);
+    json_write_init(&w, &t);
+    json_open(&w, '{');
+    json_key(&w, "disabled");
+    json_bool(&w, c->disabled);
+    add_str(&w, "node_type", c->type == NODE_MASTER ? "master" : "worker");
+    add_str(&w, "name", c->cluster_name);
+    add_str(&w, "node_name", c->node_name);
+    add_str(&w, "key", "****");
+    add_uint(&w, "port", c->port);
+    add_str(&w, "bind_addr", c->bind_addr);
+    json_key(&w, "nodes");
+    json_raw(&w, c->nodes_json, strlen(c->nodes_json));
+    add_str(&w, "hidden", c->hidden ? "yes" : "no");
+    json_close(&w, '}');
+    answer_send(env, s, request->counter, &t);
+}
