@@ -14,7 +14,8 @@ sha256_blocks sha256_blocks_portable;
 #if defined(__x86_64__) || defined(__i386__)
 #define SHA256_CPU_NAME "sha-ni"
 sha256_blocks sha256_blocks_cpu;
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && (!defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_SHA2))
+/* clang before 16 shows these intrinsics only when the whole program may use them */
 #define SHA256_CPU_NAME "armv8"
 sha256_blocks sha256_blocks_cpu;
 #endif

@@ -52,7 +52,7 @@ __attribute__((target("sha,sse4.1,ssse3"))) void sha256_blocks_cpu(uint32_t stat
     _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-#elif defined(__aarch64__)
+#elif defined(SHA256_CPU_NAME)
 #include <arm_neon.h>
 
 #ifdef __clang__
