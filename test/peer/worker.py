@@ -70,8 +70,9 @@ class Worker:
     def keepalive(self, every=60):
         def run():
             while not self.stop.wait(every):
-                self.link.ask(b'echo-c', b'keepalive')
+                self.echo()
         self.link.spawn(run)
+        return self
 
     def echo(self, data=b'keepalive'):
         """The master's `ok-m` to a keepalive (1)."""
@@ -139,7 +140,7 @@ class Worker:
     # -- requests of the master --
     def serve(self, link, command, data):
         if command == b'echo-m':
-            return b'ok-c ', data
+            return b'ok-c', data
         if command == b'syn_m_c_ok':
             self.outcomes.put(Outcome('ok'))
             return b'ok', b'Thanks'

@@ -1,0 +1,1229 @@
+"""A catalogue of attacks, each a named function.
+
+AGAINST_MASTER: attack(t), t a Target: the attacker plays strangers and workers.
+AGAINST_WORKER: attack(s, v), s the master's Session with the worker under test, in the middle of an integrity check;
+                v a Victim: its root and the files it should have.
+STRANGE_MASTERS: attack(sock): what a master may do to a worker that has just connected.
+An attack asserts what the reference says of the victim's answers. Whoever runs it checks the rest afterwards: the
+tree is what it was, the process lives, an honest peer is served.
+"""
+import json
+import os
+import random
+import socket
+import struct
+import threading
+import time
+import zlib
+
+import wire
+from worker import Worker
+
+AGAINST_MASTER, AGAINST_WORKER, STRANGE_MASTERS = [], [], []
+against_master = lambda f: AGAINST_MASTER.append(f) or f  # noqa: E731
+against_worker = lambda f: AGAINST_WORKER.append(f) or f  # noqa: E731
+strange_master = lambda f: STRANGE_MASTERS.append(f) or f  # noqa: E731
+
+
+def named(name, f):
+    f.__name__ = name
+    return f
+
+
+# ---- shared pieces --------------------------------------------------------------------------------------------
+def zeros(n):
+    """A zlib stream of n zero bytes (a multiple of 1 MiB), made without inflating anything: n / 1000 bytes."""
+    c = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = c.compress(bytes(1 << 20)) + c.flush(zlib.Z_FULL_FLUSH)
+    return b'\x78\x01' + block * (n >> 20) + b'\x03\x00' + struct.pack('!I', (n % 65521) << 16 | 1)
+
+
+def many(n, prefix='etc/rules/invented/'):
+    """Metadata of n files that do not exist, as JSON bytes of about 230 n."""
+    tail = f'.xml": {{"mod_time": 1690000000.0, "cluster_item_key": "etc/rules/", "merged": false, "hash": "{"5" * 128}"}}'
+    return ('{' + ', '.join(f'"{prefix}{i:07d}{tail}' for i in range(n)) + '}').encode()
+
+
+def nested(n):
+    return b'{"a": ' + b'[' * n + b']' * n + b'}'
+
+
+GOOD = wire.package([], {})
+BROKEN = {  # packages that are none: nothing of them may be used (5.2, pitfall 20)
+    'empty': b'',
+    'no_metadata': wire.record('etc/rules/p.xml', b'x'),
+    'trailing_separator': GOOD + wire.MEMBER_END,
+    'leading_separator': wire.MEMBER_END + GOOD,
+    'garbage': random.Random(1).randbytes(4000),
+    'name_only': b'files_metadata.json',
+    'endless_name': b'n' * 70000 + wire.NAME_END + zlib.compress(b'{}'),
+    'empty_name': wire.NAME_END + zlib.compress(b'x') + wire.MEMBER_END + GOOD,
+    'truncated_zlib': GOOD[:-3],
+    'wrong_adler': GOOD[:-1] + bytes([GOOD[-1] ^ 1]),
+    'not_zlib': b'files_metadata.json|//@@//|{}',
+    'preset_dictionary': b'files_metadata.json|//@@//|\x78\x20\0\0\0\1\x03\x00\0\0\0\1',
+    'bytes_behind_stream': GOOD + b'more',
+    'json_text': wire.package([], b'not json'),
+    'json_cut': wire.package([], b'{"etc/rules/a.xml": {"hash"'),
+    'json_two': wire.package([], b'{} {}'),
+    'json_array': wire.package([], b'[]'),
+    'json_number': wire.package([], b'7'),
+    'json_empty': wire.package([], b''),
+    'json_nested': wire.package([], nested(100000)),
+    'json_nul': wire.package([], b'{"etc/rules/a\x00.xml": {}}'),
+    'json_bad_utf8': wire.package([], b'{"etc/rules/\xff.xml": {}}'),
+    'json_bomb': wire.METADATA.encode() + wire.NAME_END + zeros(300 << 20),
+}
+
+
+def break_token(token):
+    """Tokens that must not verify: (what, bytes)."""
+    import base64
+    raw = base64.urlsafe_b64decode(token)
+    flip = lambda at, bit=1: base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ bit]) + raw[at + 1:])  # noqa: E731
+    yield 'version', flip(0)
+    yield 'time', flip(4)
+    yield 'iv', flip(9)
+    yield 'first_block', flip(25)
+    yield 'last_block', flip(len(raw) - 33)
+    yield 'tag_first', flip(len(raw) - 32)
+    yield 'tag_last', flip(len(raw) - 1, 0x80)
+    yield 'no_padding_sign', token.rstrip(b'=') if token.endswith(b'=') else token[:-1]
+    yield 'one_less', token[:-1]
+    yield 'four_less', token[:-4]
+    yield 'block_less', base64.urlsafe_b64encode(raw[:25] + raw[41:])
+    yield 'half', token[:len(token) // 2 // 4 * 4]
+    yield 'alphabet', token[:10] + b'!' + token[11:]
+    yield 'nul', token[:10] + b'\0' + token[11:]
+    yield 'twice', token + token
+    yield 'short', b'gAAAAA=='
+    yield 'no_blocks', base64.urlsafe_b64encode(raw[:25] + raw[-32:])
+    yield 'empty', b''
+
+
+class Target:
+    """A master under attack, and the means to reach it. Each connection comes from an address of its own where
+    that matters: a real master takes ten from one (12.21)."""
+    def __init__(self, port, key, cluster='wazuh', version='4.14.7', master_name='master', round_s=1):
+        self.port, self.key, self.cluster, self.version = port, key, cluster, version
+        self.master_name, self.round_s, self.opened, self.count = master_name, round_s, [], 0
+        self.fernet = wire.fernet(key)
+
+    def address(self):
+        self.count += 1
+        return f'127.0.{1 + self.count // 200 % 250}.{1 + self.count % 200}'
+
+    def sock(self, timeout=10):
+        s = wire.connect('127.0.0.1', self.port, self.address())
+        s.settimeout(timeout)
+        self.opened.append(s)
+        return s
+
+    def worker(self, name='mallory', connect=True, **more):
+        w = Worker(self.port, key=more.pop('key', self.key), name=name, cluster=more.pop('cluster', self.cluster),
+                   version=more.pop('version', self.version), bind=self.address(), timeout=more.pop('timeout', 10), **more)
+        self.opened.append(w)
+        return w.reconnect() if connect else w
+
+    def hello(self, name='mallory'):
+        return f'{name} {self.cluster} worker {self.version}'.encode()
+
+    def close(self):
+        for x in self.opened:
+            x.close()
+        self.opened = []
+
+
+def closes_silently(sock, seconds=8):
+    """The other end closes within that time and says nothing first."""
+    sock.settimeout(seconds)
+    try:
+        got = sock.recv(4096)
+    except ConnectionResetError:
+        return
+    except socket.timeout:
+        raise AssertionError(f'still open after {seconds} s')
+    assert got == b'', f'an answer to what cannot be trusted: {got[:60]!r}'
+
+
+def ends(link, seconds=8):
+    assert link.closed.wait(seconds), f'still open after {seconds} s'
+
+
+def refuses(link, command, payload, code=None, text=None, commands=(b'err',)):
+    """The answer is an err with that code or exactly that text."""
+    reply = link.request(command, payload)
+    assert reply.command in commands, f'{command!r} {payload[:60]!r} answered {reply.command} {reply.payload[:80]!r}'
+    if code is not None:
+        assert wire.error_code(reply.payload) == code, f'{command!r}: {reply.payload[:200]!r}, expected code {code}'
+    if text is not None:
+        assert reply.payload == text, f'{command!r}: {reply.payload[:200]!r}, expected {text!r}'
+
+
+def refused_or_closed(link, command, payload):
+    try:
+        reply = link.request(command, payload)
+    except wire.Closed:
+        return False
+    assert reply.command in (b'err', b'error'), f'{command!r} {payload[:60]!r} answered {reply.command} {reply.payload[:80]!r}'
+    return True
+
+
+# ---- strangers at a master ------------------------------------------------------------------------------------
+@against_master
+def wrong_key(t):
+    s = t.sock()
+    s.sendall(wire.frame(1, b'hello', wire.fernet('x' * 32).encrypt(t.hello())))
+    closes_silently(s)
+
+
+@against_master
+def garbage(t):
+    for seed in range(8):
+        s = t.sock()
+        s.sendall(b'\xff' * 8 + random.Random(seed).randbytes(4000))
+        closes_silently(s)
+    s = t.sock()
+    s.sendall(b'GET / HTTP/1.1\r\nHost: cluster\r\n\r\n')  # length "/ HT": 790 MB
+    closes_silently(s)
+
+
+@against_master
+def broken_tokens(t):
+    """A hello whose token was changed at each interesting place: never an answer, always the end."""
+    for what, token in break_token(t.fernet.encrypt(t.hello())):
+        s = t.sock()
+        s.sendall(wire.frame(1, b'hello', token))
+        try:
+            closes_silently(s)
+        except AssertionError as e:
+            raise AssertionError(f'{what}: {e}')
+
+
+@against_master
+def broken_tokens_in_session(t):
+    for what, token in break_token(t.fernet.encrypt(b'keepalive')):
+        w = t.worker()
+        w.link.raw(wire.frame(w.link.next_counter(), b'echo-c', token))
+        try:
+            ends(w.link)
+        except AssertionError as e:
+            raise AssertionError(f'{what}: {e}')
+        assert not w.link.seen(b'ok-m'), what
+        t.close()
+
+
+@against_master
+def token_of_another_time(t):
+    """No lifetime is enforced (1): a token from 1970 or 2100 is as good as any."""
+    w = t.worker(connect=False)
+    w.connect(hello=False)
+    for second in (0, 4102444800):
+        counter = w.link.next_counter()
+        w.link.box[counter] = ()
+        w.link.raw(wire.frame(counter, b'echo', w.link.fernet.encrypt_at_time(b'when', second)))
+        assert w.link.wait(counter) == (b'ok', b'when')
+
+
+@against_master
+def frame_too_long(t):
+    """3050: more than 256 MiB is never waited for."""
+    for length in ((256 << 20) + 1, 0x7fffffff, 0xffffffff):
+        s = t.sock()
+        s.sendall(struct.pack('!2I12s', 1, length, b'hello ------') + b'x' * 100)
+        closes_silently(s)
+        w = t.worker()
+        w.link.raw(struct.pack('!2I12s', 1, length, b'echo-c -----') + b'x' * 100)
+        ends(w.link)
+        t.close()
+
+
+@against_master
+def header_only(t):
+    """Slow loris: headers without a body, and headers byte by byte. They must not cost the others anything; that they
+    end is slow_loris_ends' matter."""
+    for _ in range(8):
+        t.sock().sendall(wire.frame(1, b'hello', b'x' * 200)[:20])
+    for _ in range(8):
+        t.sock().sendall(b'\0')
+
+
+@against_master
+def half_divided(t):
+    """3051: ten half-received divided messages are let be, the eleventh ends the connection."""
+    w = t.worker()
+    token = w.link.fernet.encrypt(b'half')
+    for n in range(10):
+        w.link.raw(wire.frame(1000 + n, b'echo', token[:40], b'd'))
+    w.echo()
+    w.link.raw(wire.frame(1010, b'echo', token[:40], b'd'))
+    ends(w.link)
+
+
+@against_master
+def divided_join(t):
+    """The pieces of a divided message are one token: in two frames, and in a hundred, and garbage in between ends it."""
+    w = t.worker()
+    for step in (50, 1):
+        counter = w.link.next_counter()
+        w.link.box[counter] = ()
+        token = w.link.fernet.encrypt(b'in pieces')
+        cuts = [token[i:i + step] for i in range(0, len(token), step)]
+        for i, cut in enumerate(cuts):
+            w.link.raw(wire.frame(counter, b'echo', cut, b'd' if i < len(cuts) - 1 else b'-'))
+        assert w.link.wait(counter) == (b'ok', b'in pieces')
+    w.link.raw(wire.frame(9, b'echo', b'gAAA!', b'd') + wire.frame(9, b'echo', b'AAAA', b'-'))
+    ends(w.link)
+
+
+@against_master
+def hello_refusals(t):
+    """Section 2, in its order; a refused node stays registered until its connection ends."""
+    def code(payload, expected, keep=False):
+        w = t.worker(connect=False)
+        w.connect(hello=False)
+        refuses(w.link, b'hello', payload, expected)
+        if not keep:
+            w.close()
+        return w
+    code(f'{t.master_name} {t.cluster} worker {t.version}'.encode(), 3029)
+    code(f'm1 other worker {t.version}'.encode(), 3030)
+    code(f'm1 {t.cluster} worker 4.14.6'.encode(), 3031)
+    code(f'm1 other worker 4.14.6'.encode(), 3030)
+    code(f'{t.master_name} other worker 4.14.6'.encode(), 3029)
+    for bad in ('w.9', 'w/9', '../w', 'w*', 'é', 'w\x00', 'w\n', '-w;', '$(id)'):
+        code(f'{bad} {t.cluster} worker {t.version}'.encode(), 3060)
+    w = t.worker('m2')
+    code(t.hello('m2'), 3028)
+    refuses(w.link, b'hello', t.hello('m2'), 3028)
+    refuses(w.link, b'hello', t.hello('m3'), 3028)
+    w.echo()
+
+
+@against_master
+def hello_malformed(t):
+    """Not four words, or words that are too long: an error or the end, never a session."""
+    words = t.hello().split(b' ')
+    for payload in (b'', b' ', b'   ', b'a b c', b' '.join(words + [b'x']), b' '.join(words[:3]), b'\0' * 40, b'\xff\xfe a b c',
+                    b'n' * 300 + t.hello()[7:], b'n' * 100000 + t.hello()[7:], t.hello() + b'1' * 5000,
+                    b'  '.join(words)):
+        w = t.worker(connect=False)
+        w.connect(hello=False)
+        refused_or_closed(w.link, b'hello', payload)
+        w.close()
+
+
+@against_master
+def hello_flood(t):
+    """300 good greetings, one after another, each gone at once; a name is free again when its connection has ended."""
+    for n in range(300):
+        w = t.worker(f'flood-{n % 3}')
+        w.close()
+        t.opened.clear()
+
+
+@against_master
+def too_many_workers(t):
+    """More good workers than there is room for: the newest are refused, and room returns when they leave."""
+    for n in range(90):
+        w = t.worker(f'crowd-{n}', connect=False)
+        try:
+            w.connect()
+        except (wire.Closed, wire.Refused, TimeoutError, OSError):
+            break
+    assert n >= 20, f'only {n} workers were let in'
+    t.close()
+    t.worker('crowd-0')
+
+
+@against_master
+def ten_thousand_connections(t):
+    """Connections that bring nothing or rubbish. They are reset, so that the machine's ports do not run out."""
+    linger = struct.pack('ii', 1, 0)
+    rubbish = [b'', b'\0', b'x' * 19, b'\xff' * 64, wire.frame(1, b'hello', b'x' * 100)]
+    for n in range(10000):
+        s = socket.socket(socket.AF_INET)
+        s.settimeout(10)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        s.bind((f'127.0.2.{1 + n % 250}', 0))
+        try:
+            s.connect(('127.0.0.1', t.port))
+            s.sendall(rubbish[n % len(rubbish)])
+        except OSError:
+            pass
+        s.close()
+
+
+@against_master
+def commands_before_hello(t):
+    """Wazuh serves some of these; whatever happens, nothing may be changed or given away (get_nodes lists nodes)."""
+    for command, payload in ((b'syn_i_w_m_p', b''), (b'syn_i_w_m', b''), (b'syn_i_w_m_e', b'x /etc/client.keys'),
+                             (b'new_file', b'/queue/cluster/evil.zip'), (b'new_file', b'/etc/rules/evil.xml'),
+                             (b'new_str', b'100'), (b'dapi', b'1 {}'), (b'sendsync', b'1 {}'), (b'cancel_task', b'x {}'),
+                             (b'syn_w_g_c', b''), (b'echo-c', b'keepalive')):
+        w = t.worker(connect=False)
+        w.connect(hello=False)
+        try:
+            w.link.request(command, payload, timeout=3)
+        except (wire.Closed, TimeoutError):
+            pass
+        w.close()
+
+
+# ---- workers that turned ---------------------------------------------------------------------------------------
+@against_master
+def unknown_commands(t):
+    w = t.worker()
+    refuses(w.link, b'xyz', b'', text=b"unknown command 'b'xyz''")
+    refuses(w.link, b'syn_x_y_z_w', b'x' * 5000, text=b"unknown command 'b'syn_x_y_z_w''")
+    for name in (b'syn_m_c', b'syn_m_c_ok', b'syn_g_m_w', b'echo-m', b'control_res'):  # only a master says these
+        refuses(w.link, name, b'x')
+    w.echo()
+
+
+@against_master
+def odd_command_names(t):
+    for name in (b'', b' ', b'\xff\xfe', b'a\0b', b"x'y", b'%s%n', b'\x1b[2J'):
+        w = t.worker()
+        refused_or_closed(w.link, name, b'')
+        t.close()
+
+
+@against_master
+def write_elsewhere(t):
+    w = t.worker()
+    for path in (b'/etc/x', b'etc/rules/x.xml', b'/etc/client.keys', b'/../x', b'/queue/cluster/../x',
+                 b'/queue/cluster/mallory/../../../etc/rules/x.xml', b'/queue/clusterx/y', b'//etc/x',
+                 b'/queue/cluster/./../../etc/rules/y.xml', b'/tmp/evil', b'/var/run/x', b'', b'/'):
+        refuses(w.link, b'new_file', path)
+    refuses(w.link, b'new_file', b'/etc/x', text=b'Write path not allowed')
+    refuses(w.link, b'new_file', b'/queue/cluster/mallory/../../../etc/x', text=b'Write path not allowed')
+    w.echo()
+
+
+@against_master
+def write_into_others(t):
+    """A worker's files are its own: other workers' folders and names with NUL or endless ones bring nothing."""
+    w = t.worker()
+    for path in (b'/queue/cluster/honest/x.zip', b'/queue/cluster/c-internal.sock', b'/queue/cluster/mallory/a\0b',
+                 b'/queue/cluster/mallory/' + b'n' * 300, b'/queue/cluster/mallory/' + b'd/' * 600 + b'x', b'/queue/cluster/mallory',
+                 b'/queue/cluster/mallory/sub/x.zip', b'/queue/cluster/.journal', b'/queue/cluster/.stage/0'):
+        try:
+            reply = w.link.request(b'new_file', path)
+            if reply.command == b'ok':
+                w.link.request(b'file_upd', path + b' evil')
+                w.link.request(b'file_end', path + b' ' + b'0' * 32)
+        except wire.Closed:
+            w = t.worker()
+
+
+@against_master
+def file_out_of_order(t):
+    w = t.worker()
+    path = b'/queue/cluster/mallory/order.zip'
+    refuses(w.link, b'file_upd', path + b' data')
+    refuses(w.link, b'file_end', path + b' ' + b'0' * 32)
+    w.link.ask(b'new_file', path)
+    refuses(w.link, b'file_upd', b'/queue/cluster/mallory/another.zip data')
+    refuses(w.link, b'file_upd', path)  # no space
+    w.link.ask(b'file_upd', path + b' data')
+    refuses(w.link, b'file_end', path + b' ' + b'0' * 32,
+            text=b"File wasn't correctly received. Checksums aren't equal.")
+    refuses(w.link, b'file_upd', path + b' more')
+    refuses(w.link, b'file_end', path + b' short')
+    w.link.ask(b'new_file', path)
+    w.link.ask(b'new_file', path)  # again: begins anew
+    w.echo()
+
+
+@against_master
+def many_files(t):
+    """Two hundred files begun and never ended, from one worker; another one can still send."""
+    w = t.worker()
+    for n in range(200):
+        refused = w.link.request(b'new_file', f'/queue/cluster/mallory/{n}.zip'.encode()).command == b'err'
+        if refused:
+            break
+    t.worker('mallory-2').check({}, timeout=15)
+
+
+@against_master
+def strings(t):
+    """new_str, str_upd, err_str at and beyond their edges."""
+    w = t.worker()
+    refuses(w.link, b'new_str', b'300000000', commands=(b'error',))
+    for size in (b'99999999999999999999999999', b'-1', b'x', b'', b'1 1', b'0x10'):
+        refused_or_closed(w.link, b'new_str', size)
+    refuses(w.link, b'str_upd', b'1 data')
+    refuses(w.link, b'str_upd', b'none data')
+    refuses(w.link, b'str_upd', b'')
+    ident = w.link.ask(b'new_str', b'7')
+    assert w.link.ask(b'err_str', b'8') == b'None'
+    assert w.link.ask(b'err_str', b'7') == ident
+    refuses(w.link, b'str_upd', ident + b' data')
+    ident = w.link.ask(b'new_str', b'4')
+    w.link.ask(b'str_upd', ident + b' 12345678')  # more than announced: dropped (12.12)
+    w.echo()
+
+
+@against_master
+def many_strings(t):
+    """A thousand strings announced and never sent; then another worker's string still finds room."""
+    w = t.worker()
+    for _ in range(1000):
+        if w.link.request(b'new_str', b'260000000').command != b'ok':
+            break
+    other = t.worker('mallory-2')
+    other.link.ask(b'new_str', b'100')
+
+
+@against_master
+def bad_agent_info(t):
+    w = t.worker()
+    refused_or_closed(w.link, b'syn_a_w_m', b'12345')
+    refused_or_closed(w.link, b'syn_a_w_m', b'')
+    for text in (b'', b'x', b'[]', b'{}', b'{"chunks": 7}', b'{"set_data_command": "global sql drop table agent"}',
+                 nested(5000), b'{"set_data_command": "global sync-agent-info-set", "payload": {}, "chunks": {"syncreq": [7]}}'):
+        try:
+            w.link.request(b'syn_a_w_m', w.link.send_string(text))
+        except (wire.Closed, wire.Refused):
+            w = t.worker()
+
+
+@against_master
+def bad_cancel(t):
+    w = t.worker()
+    w.link.ask(b'cancel_task', b'None ' + w.dialect.error(3039))
+    w.link.ask(b'cancel_task', b'no-such-task ' + w.dialect.error(3039))
+    for payload in (b'', b'None', b'None not json', b'x ' + nested(3000), b'x {"__callable__": {"__name__": "system"}}'):
+        try:
+            w.link.request(b'cancel_task', payload)
+        except wire.Closed:
+            w = t.worker()
+    w.echo()
+
+
+@against_master
+def end_without_file(t):
+    """syn_i_w_m_e for a task or a file that is not there, or that is not the worker's to name."""
+    w = t.worker()
+    refused_or_closed(w.link, b'syn_i_w_m_e', b'no-such-task queue/cluster/mallory/x.zip')
+    for path in ('queue/cluster/mallory/never-sent.zip', 'etc/client.keys', '../../etc/passwd', '/etc/passwd',
+                 'queue/cluster/mallory', ''):
+        w = t.worker(f'm-{len(path)}')
+        w.wait_permission()
+        task = w.link.ask(b'syn_i_w_m').decode()
+        try:
+            w.link.request(b'syn_i_w_m_e', f'{task} {path}'.encode())
+            time.sleep(0.1)
+            assert not w.link.seen(b'syn_m_c') and not w.link.seen(b'syn_m_c_ok'), f'{path}: taken as a check'
+        except wire.Closed:
+            pass
+        w.close()
+
+
+def bad_check(name, blob):
+    def attack(t):
+        w = t.worker()
+        try:
+            outcome = w.check(blob=blob, timeout=4)
+            assert outcome.kind == 'error', f'taken as a check: {outcome}'
+        except (TimeoutError, wire.Closed, wire.Refused):
+            pass
+    return named(f'check_{name}', attack)
+
+
+AGAINST_MASTER += [bad_check(n, b) for n, b in BROKEN.items()]
+
+
+@against_master
+def check_not_objects(t):
+    """JSON, but not metadata: values of other types where an object or a hash belongs."""
+    for value in (b'7', b'"x"', b'null', b'[]', b'{}', b'{"hash": 7}', b'{"hash": null}', b'{"hash": {}}'):
+        w = t.worker()
+        try:
+            w.check(b'{"etc/rules/a.xml": ' + value + b'}', timeout=3)
+        except (TimeoutError, wire.Closed, wire.Refused):
+            pass
+        t.close()
+
+
+@against_master
+def check_evil_paths(t):
+    """Invented names are at the most told to be deleted at the one who invented them."""
+    evil = ['../../etc/passwd', '/etc/passwd', 'etc/ossec.conf', 'etc/rules/../ossec.conf', 'etc/rules/a.tmp', '', 'x' * 5000,
+            'etc/rules/' + 'd/' * 200 + 'x', 'etc/rules/a\nb', 'etc/rules/\x00', 'etc/rules/\ud800', 'queue/cluster/honest/x']
+    w = t.worker()
+    meta = {p: {**wire.describe('etc/rules/x', b'x'), 'cluster_item_key': random.choice(['etc/rules/', 'none', ''])} for p in evil}
+    try:
+        outcome = w.check(meta, timeout=5)
+        if outcome.kind == 'files':
+            assert not (set(outcome.todo['shared']) | set(outcome.todo['missing'])) & set(evil), outcome
+    except (TimeoutError, wire.Closed, wire.Refused):
+        pass
+
+
+@against_master
+def check_huge(t):
+    """90 MB of metadata: beyond what a master may keep, whatever it answers."""
+    w = t.worker(timeout=30)
+    try:
+        w.check(many(390000), timeout=20)
+    except (TimeoutError, wire.Closed, wire.Refused):
+        pass
+
+
+@against_master
+def check_bomb(t):
+    w = t.worker()
+    blob = b'etc/rules/bomb.xml' + wire.NAME_END + zeros(300 << 20) + wire.MEMBER_END + GOOD
+    try:
+        w.check(blob=blob, timeout=6)
+    except (TimeoutError, wire.Closed, wire.Refused):
+        pass
+
+
+@against_master
+def check_no_file_end(t):
+    """The file is cut off, and the end announced all the same (pitfall 9)."""
+    w = t.worker()
+    w.wait_permission()
+    task = w.link.ask(b'syn_i_w_m').decode()
+    path = wire.package_path('mallory', 'mallory')
+    w.link.ask(b'new_file', path.encode())
+    w.link.ask(b'file_upd', path.encode() + b' ' + GOOD)
+    try:
+        w.link.request(b'syn_i_w_m_e', f'{task} {path[1:]}'.encode())
+        time.sleep(0.3)
+    except wire.Closed:
+        return
+    assert not w.link.seen(b'syn_m_c') and not w.link.seen(b'syn_m_c_ok'), 'an unfinished file was taken as a check'
+
+
+@against_master
+def check_wrong_digest(t):
+    w = t.worker()
+    w.wait_permission()
+    task = w.link.ask(b'syn_i_w_m').decode()
+    path = wire.package_path('mallory', 'mallory')
+    w.link.ask(b'new_file', path.encode())
+    w.link.ask(b'file_upd', path.encode() + b' ' + GOOD)
+    refuses(w.link, b'file_end', path.encode() + b' ' + bytes(32))
+    try:
+        w.link.request(b'syn_i_w_m_e', f'{task} {path[1:]}'.encode())
+        time.sleep(0.3)
+    except wire.Closed:
+        return
+    assert not w.link.seen(b'syn_m_c') and not w.link.seen(b'syn_m_c_ok'), 'a file with a wrong digest was taken as a check'
+
+
+@against_master
+def disconnect_everywhere(t):
+    """The worker goes away after each step of a check, and inside a frame; its name is free again soon."""
+    def at(step):
+        w = t.worker()
+        link = w.link
+        if step == 'hello':
+            return w
+        w.wait_permission()
+        if step == 'permission':
+            return w
+        task = link.ask(b'syn_i_w_m').decode()
+        path = wire.package_path('mallory', 'mallory')
+        name, blob = path.encode(), wire.package([], {})
+        if step == 'start':
+            return w
+        link.ask(b'new_file', name)
+        if step == 'new_file':
+            return w
+        if step == 'inside a frame':
+            link.raw(wire.frame(5, b'file_upd', link.fernet.encrypt(name + b' ' + blob))[:50])
+            return w
+        link.ask(b'file_upd', name + b' ' + blob)
+        if step == 'file_upd':
+            return w
+        import hashlib
+        link.ask(b'file_end', name + b' ' + hashlib.sha256(blob).digest())
+        if step == 'file_end':
+            return w
+        gone = {'syn_m_c': b'syn_m_c', 'got new_file': b'new_file', 'got file_upd': b'file_upd', 'got file_end': b'file_end',
+                'got end': b'syn_m_c_e'}.get(step)
+
+        def hook(l, command, payload, result):
+            if command == gone:
+                l.close()
+                return None
+            return result
+        link.answer = hook
+        link.ask(b'syn_i_w_m_e', f'{task} {path[1:]}'.encode())
+        if gone:
+            link.closed.wait(5)
+        return w
+    for step in ('hello', 'permission', 'start', 'new_file', 'inside a frame', 'file_upd', 'file_end', 'end', 'syn_m_c',
+                 'got new_file', 'got file_upd', 'got file_end', 'got end'):
+        at(step).close()
+
+
+@against_master
+def cancel_in_transfer(t):
+    """The worker cancels while files come: the master still ends file and task (5.5), and serves again."""
+    w = t.worker()
+    w.link.answer = lambda l, c, p, r: (l.spawn(l.request, b'cancel_task', [*w.tasks][-1].encode() + b' ' + w.dialect.error(3039))
+                                        if c == b'new_file' and w.tasks else None) and r or r
+    try:
+        w.check({}, timeout=6)
+    except (TimeoutError, wire.Closed, wire.Refused, ValueError, KeyError):
+        pass
+
+
+@against_master
+def refuse_the_files(t):
+    """The worker answers err to each step of the files it asked for."""
+    for step in (b'syn_m_c', b'new_file', b'file_upd', b'file_end', b'syn_m_c_e'):
+        w = t.worker()
+        w.link.answer = lambda l, c, p, r: (b'err', w.dialect.error(1000, 'no')) if c == step else r
+        try:
+            w.check({}, timeout=1.5)
+        except (TimeoutError, wire.Closed, wire.Refused, ValueError, KeyError):
+            pass
+        t.close()
+
+
+@against_master
+def odd_task_ids(t):
+    """Task ids are opaque (12.10), but not endless, and not more than one word."""
+    for ident in (b'', b'a b', b'x' * 5000, b'\n', b'\xff\xfe', b'%s%n'):
+        w = t.worker()
+        w.link.answer = lambda l, c, p, r: (b'ok', ident) if c == b'syn_m_c' else r
+        try:
+            w.check({}, timeout=1.5)
+        except (TimeoutError, wire.Closed, wire.Refused, ValueError, KeyError):
+            pass
+        t.close()
+
+
+@against_master
+def replies_to_nothing(t):
+    """Replies nobody waits for, twice given, and by another command: Wazuh takes an unknown counter for a request."""
+    w = t.worker()
+    for n in range(20):
+        w.link.send(random.choice([b'ok', b'err', b'ok-m', b'error', b'xx']), b'x' * n, random.getrandbits(32))
+    w.link.answer = lambda l, c, p, r: [r, r] if r else r
+    try:
+        w.check({}, timeout=5)
+    except (TimeoutError, wire.Closed, wire.Refused, ValueError, KeyError):
+        pass
+    w2 = t.worker('mallory-2')
+    w2.echo()
+
+
+@against_master
+def silent_worker(t):
+    """Never answers the master: it must give up on that one alone. (Its later reply is swallowed.)"""
+    w = t.worker()
+    late = []
+
+    def hush(l, command, payload, result):
+        late.append([e.counter for e in l.events if not e.out][-1])
+        return None
+    w.link.answer = hush
+    w.wait_permission()
+    w.start_check({})
+    other = t.worker('mallory-2')
+    other.sync_ok = other.check({}, timeout=10)
+    end = time.monotonic() + 6
+    while not late and time.monotonic() < end:
+        time.sleep(0.05)
+    assert late, 'the master asked nothing'
+
+
+@against_master
+def late_reply(t):
+    """The answer comes after the master gave up (its request time is set to 3 s by the tests): swallowed once (1)."""
+    w = t.worker()
+    held = []
+
+    def hold(l, command, payload, result):
+        if command == b'syn_m_c' and not held:
+            held.append([e.counter for e in l.events if not e.out][-1])
+            return None
+        return result
+    w.link.answer = hold
+    w.wait_permission()
+    w.start_check({})
+    time.sleep(4.5)
+    if held and not w.link.closed.is_set():
+        w.link.send(b'ok', b'late-task', held[0])
+        w.echo()
+
+
+@against_master
+def storm_of_permissions(t):
+    """Permission is given once in a round (5.4), however often one asks."""
+    w = t.worker()
+    began, yes = time.monotonic(), 0
+    for _ in range(300):
+        yes += w.permission()
+    rounds = (time.monotonic() - began) / t.round_s
+    assert yes <= rounds + 2, f'{yes} permissions in {rounds:.1f} rounds'
+
+
+@against_master
+def pipelined(t):
+    """A thousand requests without waiting: every one is answered, in order."""
+    w = t.worker()
+    counters = [w.link.next_counter() for _ in range(1000)]
+    for c in counters:
+        w.link.box[c] = ()
+    w.link.raw(b''.join(wire.frame(c, b'echo', w.link.fernet.encrypt(b'%d' % c)) for c in counters))
+    for c in counters:
+        assert w.link.wait(c) == (b'ok', b'%d' % c)
+    order = [e.counter for e in w.link.events if not e.out and e.counter in set(counters)]
+    assert order == counters, 'answers are not in the order of the requests'
+
+
+@against_master
+def never_reads(t):
+    """Asks for megabytes and reads none: the master must neither grow nor wait."""
+    s = t.sock()
+    hello = wire.frame(1, b'hello', t.fernet.encrypt(t.hello('deaf')))
+    s.sendall(hello)
+    s.recv(4096)
+    s.settimeout(1)
+    big = wire.frame(2, b'echo', t.fernet.encrypt(b'e' * 100000))
+    try:
+        for _ in range(300):
+            s.sendall(big)
+    except OSError:
+        pass
+
+
+# ---- a master that turned -------------------------------------------------------------------------------------
+class Victim:
+    def __init__(self, root, files, outside):
+        """outside: a folder beside the root that nobody may touch."""
+        self.root, self.files, self.outside = root, files, outside
+
+
+def outcome(s, since, seconds=8):
+    """What the worker did with what it was given: 'error' (it reported), 'closed', 'on' (it went on asking)."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if s.closed.is_set():
+            return 'closed'
+        for e in s.events[since:]:
+            if not e.out and e.command == b'syn_i_w_m_r':
+                return 'error'
+        if any(not e.out and e.command == b'syn_i_w_m_p' for e in s.events[since:]):
+            return 'on'
+        time.sleep(0.02)
+    return 'nothing'
+
+
+def give(s, blob, path=None):
+    """A package, whatever is in it, by the honest way; the outcome."""
+    try:
+        s.push_package(blob, path=path)
+    except (wire.Refused, wire.Closed):
+        pass
+    return outcome(s, len(s.events))
+
+
+def todo(missing=(), shared=(), extra=(), key=None):
+    one = lambda items: {p: wire.describe(p, d, key or wire.item_of(p) or 'etc/rules/') for p, d in items}  # noqa: E731
+    return {'missing': one(missing), 'shared': one(shared), 'extra': one(extra)}
+
+
+def give_file(s, path, data=b'evil', **more):
+    """One file with everything right but its path."""
+    return give(s, wire.package([(path, data)], todo([(path, data)], **more)))
+
+
+def bad_package(name, blob):
+    def attack(s, v):
+        result = give(s, blob)
+        assert result in ('error', 'closed'), f'a broken package was taken silently: {result}'
+    return named(f'package_{name}', attack)
+
+
+AGAINST_WORKER += [bad_package(n, b) for n, b in BROKEN.items() if n != 'json_nul']
+
+EVIL_PATHS = {
+    'dotdot': '../outside/evil', 'dotdot_inside': 'etc/rules/../../../outside/evil', 'dotdot_item': 'etc/rules/../ossec.conf',
+    'absolute': '/tmp/picket-evil', 'outside_items': 'bin/evil', 'ossec_conf': 'etc/ossec.conf',
+    'excluded_name': 'etc/shared/default/ar.conf', 'excluded_extension': 'etc/rules/evil.tmp', 'tilde': 'etc/rules/evil~',
+    'not_listed': 'etc/evil.keys', 'not_listed_deep': 'var/multigroups/evil/other.mg', 'not_recursive': 'etc/deep/client.keys',
+    'own_state': 'queue/cluster/evil', 'item_folder': 'etc/rules/', 'item_itself': 'etc/rules', 'empty_part': 'etc/rules//evil',
+    'dot_part': 'etc/rules/./evil', 'trailing_dot': 'etc/rules/evil/.', 'newline': 'etc/rules/evil\nname', 'escape': 'etc/rules/\x1b[2Jevil',
+    'too_long': 'etc/rules/' + 'e' * 300, 'too_deep': 'etc/rules/' + 'e/' * 60 + 'evil', 'backslash_dots': 'etc/rules/..',
+    'merged_name': 'etc/rules/evil.merged', 'pid_file': 'var/run/wazuh-clusterd-1.pid', 'endless': 'etc/rules/' + 'evil/' * 2000,
+}
+
+
+def evil_path(name, path):
+    def attack(s, v):
+        give_file(s, path)
+    return named(f'path_{name}', attack)
+
+
+AGAINST_WORKER += [evil_path(n, p) for n, p in EVIL_PATHS.items()]
+
+
+@against_worker
+def path_nul(s, v):
+    give(s, wire.package([('etc/rules/evil\0.xml', b'evil')], todo([('etc/rules/evil\0.xml', b'evil')])))
+
+
+@against_worker
+def path_wrong_item(s, v):
+    """The item key decides mode and rules, so it must be the path's own."""
+    give_file(s, 'etc/ossec.conf', key='etc/shared/')
+    give_file(s, 'var/multigroups/evil/evil.txt', key='etc/rules/')
+    give_file(s, 'etc/rules/evil-key.xml', key='no/such/item/')
+
+
+@against_worker
+def path_through_link(s, v):
+    """A folder that is a link leads out of the tree: neither written through nor deleted through."""
+    link = f'{v.root}/etc/rules/link'
+    os.symlink(v.outside, link)
+    try:
+        give_file(s, 'etc/rules/link/evil.xml')
+        give(s, wire.package([], todo(extra=[('etc/rules/link/victim', b'x')])))
+    finally:
+        os.unlink(link)
+
+
+@against_worker
+def path_is_link(s, v):
+    """The destination itself is a link: what it points to stays as it is."""
+    link = f'{v.root}/etc/lists/evil-link'
+    os.symlink(f'{v.outside}/victim', link)
+    try:
+        give_file(s, 'etc/lists/evil-link')
+    finally:
+        os.unlink(link)  # a file or the link
+
+
+@against_worker
+def path_through_file(s, v):
+    path = next(p for p in v.files if p.startswith('etc/rules/'))
+    give_file(s, path + '/evil')
+
+
+@against_worker
+def delete_elsewhere(s, v):
+    names = ['etc/ossec.conf', '../outside/victim', '/etc/hostname', 'etc/rules', 'etc/rules/', 'etc', '', '.', 'queue/cluster',
+             'etc/rules/../ossec.conf', 'etc/../etc/ossec.conf', f'{v.outside}/victim', 'etc/cluster.json', 'etc/picket.conf']
+    give(s, wire.package([], todo(extra=[(n, b'x') for n in names])))
+
+
+@against_worker
+def member_without_metadata(s, v):
+    give(s, wire.package([('etc/rules/evil.xml', b'evil'), ('etc/ossec.conf', b'evil')], todo()))
+
+
+@against_worker
+def metadata_without_member(s, v):
+    give(s, wire.package([], todo([('etc/rules/evil.xml', b'evil')])))
+
+
+@against_worker
+def wrong_hash(s, v):
+    meta = todo([('etc/rules/evil.xml', b'what was promised')])
+    give(s, wire.package([('etc/rules/evil.xml', b'evil')], meta))
+    path = next(p for p in v.files if p.startswith('etc/rules/'))
+    give(s, wire.package([(path, b'evil')], todo(shared=[(path, v.files[path])])))
+
+
+@against_worker
+def odd_hashes(s, v):
+    for value in (None, 7, '', 'x', '0' * 127, '0' * 129, 'g' * 128, [], {}):
+        meta = todo([('etc/rules/evil.xml', b'evil')])
+        meta['missing']['etc/rules/evil.xml']['hash'] = value
+        give(s, wire.package([('etc/rules/evil.xml', b'evil')], meta))
+        if s.closed.is_set():
+            return
+
+
+@against_worker
+def member_twice(s, v):
+    """Two members of one name; whichever counts, its content must be what the metadata says."""
+    meta = todo([('etc/rules/evil.xml', b'promised')])
+    give(s, wire.package([('etc/rules/evil.xml', b'evil'), ('etc/rules/evil.xml', b'evil too')], meta))
+
+
+@against_worker
+def metadata_twice(s, v):
+    one = json.dumps(todo([('etc/rules/evil.xml', b'promised')])).encode()
+    blob = wire.package([('etc/rules/evil.xml', b'evil')], one) + wire.MEMBER_END + wire.record(wire.METADATA, one)
+    give(s, blob)
+
+
+@against_worker
+def package_bomb(s, v):
+    meta = json.dumps(todo([('etc/rules/evil.xml', b'evil')])).encode()
+    give(s, b'etc/rules/evil.xml' + wire.NAME_END + zeros(300 << 20) + wire.MEMBER_END + wire.record(wire.METADATA, meta))
+
+
+@against_worker
+def package_huge_metadata(s, v):
+    give(s, wire.package([], b'{"missing": ' + many(390000) + b', "shared": {}, "extra": {}}'))
+
+
+@against_worker
+def package_not_sections(s, v):
+    for meta in ({}, {'missing': 7, 'shared': [], 'extra': None}, {'missing': {}}, {'missing': {'etc/rules/evil.xml': 7}, 'shared': {}, 'extra': {}},
+                 {'other': {}}):
+        give(s, wire.package([('etc/rules/evil.xml', b'evil')], meta))
+        if s.closed.is_set():
+            return
+
+
+@against_worker
+def end_names_another(s, v):
+    """syn_m_c_e for a file that was not sent, or is not a package."""
+    for path in ('etc/ossec.conf', 'etc/client.keys', '../outside/victim', f'queue/cluster/{s.node}/never.zip', ''):
+        task = s.ask(b'syn_m_c').decode()
+        since = len(s.events)
+        try:
+            s.request(b'syn_m_c_e', f'{task} {path}'.encode())
+        except wire.Closed:
+            return
+        assert outcome(s, since, 4) != 'nothing', f'{path!r}: the worker waits for ever'
+        if s.closed.is_set():
+            return
+
+
+@against_worker
+def end_of_unknown_task(s, v):
+    refuses(s, b'syn_m_c_e', b'no-such-task queue/cluster/x/x.zip')
+
+
+@against_worker
+def files_never_come(s, v):
+    """syn_m_c, and then nothing: the worker gives up (the tests set timeout_receiving_file to 4 s)."""
+    task = s.ask(b'syn_m_c').decode()
+    end = time.monotonic() + 10
+    while time.monotonic() < end and not s.closed.is_set() and task not in s.cancelled:
+        if [e for e in s.seen(b'syn_i_w_m') if e.when > end - 10]:
+            return  # it began anew by itself
+        time.sleep(0.05)
+    assert s.closed.is_set() or task in s.cancelled, 'it neither cancelled the task nor began anew'
+
+
+@against_worker
+def master_gives_up(s, v):
+    """syn_m_c_r in the middle."""
+    task = s.ask(b'syn_m_c').decode()
+    s.ask(b'syn_m_c_r', task.encode() + b' ' + s.dialect.error(3039))
+
+
+@against_worker
+def write_elsewhere_at_worker(s, v):
+    for path in (b'/etc/x', b'/etc/rules/evil.xml', b'/../outside/evil', b'/queue/cluster/../../etc/ossec.conf', b'', b'/'):
+        refuses(s, b'new_file', path)
+    refuses(s, b'new_file', b'/etc/x', text=b'Write path not allowed')
+
+
+@against_worker
+def file_out_of_order_at_worker(s, v):
+    path = f'/queue/cluster/{s.node}/order.zip'.encode()
+    refuses(s, b'file_upd', path + b' data')
+    s.ask(b'new_file', path)
+    refuses(s, b'file_upd', path + b'x data')
+    s.ask(b'file_upd', path + b' data')
+    refuses(s, b'file_end', path + b' ' + bytes(32), text=b"File wasn't correctly received. Checksums aren't equal.")
+
+
+@against_worker
+def strings_at_worker(s, v):
+    refuses(s, b'new_str', b'300000000', commands=(b'error',))
+    refuses(s, b'str_upd', b'1 data')
+    refused_or_closed(s, b'new_str', b'x')
+    if not s.closed.is_set():
+        assert s.ask(b'err_str', b'5') == b'None'
+
+
+@against_worker
+def unknown_commands_at_worker(s, v):
+    refuses(s, b'xyz', b'', text=b"unknown command 'b'xyz''")
+    for name in (b'hello', b'syn_i_w_m', b'syn_i_w_m_p', b'syn_a_w_m'):  # only a worker says these
+        refuses(s, name, b'x')
+    assert s.request(b'echo-m', b'keepalive') == (b'ok-c', b'keepalive')
+
+
+@against_worker
+def bad_groups(s, v):
+    refused_or_closed(s, b'syn_g_m_w', b'12345')
+    for text in ('', 'x', '[]', '{}', '{"chunks": 7}', '{"chunks": ["x"]}', '{"chunks": ["[]"]}', nested(5000).decode()):
+        try:
+            s.push_groups(text=text)
+        except (wire.Refused, wire.Closed):
+            pass
+        if s.closed.is_set():
+            return
+
+
+@against_worker
+def broken_token_at_worker(s, v):
+    s.raw(wire.frame(s.next_counter(), b'echo-m', b'gAAAAA' + b'A' * 94))
+    ends(s)
+
+
+@against_worker
+def frame_too_long_at_worker(s, v):
+    s.raw(struct.pack('!2I12s', 1, 0xffffffff, b'echo-m -----') + b'x')
+    ends(s)
+
+
+@against_worker
+def half_divided_at_worker(s, v):
+    for n in range(11):
+        s.raw(wire.frame(1000 + n, b'echo', b'gAAA', b'd'))
+    ends(s)
+
+
+@against_worker
+def replies_to_nothing_at_worker(s, v):
+    for n in range(20):
+        s.send(random.choice([b'ok', b'err', b'xx']), b'x' * n, random.getrandbits(32))
+    s.request(b'echo-m', b'x')
+
+
+@against_worker
+def double_replies(s, v):
+    s.answer = lambda l, c, p, r: [r, r] if r else r
+    time.sleep(2.5)
+    s.answer = None
+
+
+def odd_answer(name, command, answers):
+    """For 1.5 s each, that command is answered like this; None is no answer."""
+    def attack(s, v):
+        for a in answers:
+            s.answer = lambda l, c, p, r: a if c == command else r
+            s.integrity_busy = False
+            l_end = time.monotonic() + 1.5
+            while time.monotonic() < l_end and not s.closed.is_set():
+                time.sleep(0.05)
+        s.answer = None
+    return named(f'answer_{name}', attack)
+
+
+NO = (b'err', wire.Dialect('4.14.7').error(1000, 'no'))
+AGAINST_WORKER += [
+    odd_answer('permission', b'syn_i_w_m_p', [(b'ok', b''), (b'ok', b'true'), (b'ok', b'T' * 100000), NO, (b'what', b'True')]),
+    odd_answer('start', b'syn_i_w_m', [(b'ok', b''), (b'ok', b'a b c'), (b'ok', b'i' * 9000), (b'ok', b'\xff\n'), NO]),
+    odd_answer('new_file', b'new_file', [NO, (b'err', b'\xff\xfe'), (b'ok', b'')]),
+    odd_answer('file_upd', b'file_upd', [NO]),
+    odd_answer('file_end', b'file_end', [NO]),
+    odd_answer('end', b'syn_i_w_m_e', [NO, (b'err', b'{"__wazuh_exception__": {"__class__": "os.system", "__object__": {"code": "x"}}}'),
+                                       (b'err', nested(2000))]),
+]
+
+
+@against_worker
+def cancel_a_check(s, v):
+    """cancel_task for the worker's own running task, from the answer to its syn_i_w_m on."""
+    def hook(l, c, p, r):
+        if c == b'syn_i_w_m':
+            l.spawn(l.request, b'cancel_task', r[1] + b' ' + l.dialect.error(3039))
+        return r
+    s.answer = hook
+    s.integrity_busy = False
+    time.sleep(1.5)
+    s.answer = None
+
+
+def gone_at(name, command):
+    def attack(s, v):
+        if command in (b'syn_m_c', b'syn_m_c_e', b'file_upd'):  # after our own request
+            task = s.ask(b'syn_m_c').decode()
+            if command == b'syn_m_c':
+                return s.close()
+            blob = wire.package([('etc/rules/evil.xml', b'evil')], todo([('etc/rules/evil.xml', b'evil')]))
+            path = wire.package_path(s.node, 'master')
+            if command == b'syn_m_c_e':
+                s.send_file(path, blob)
+                return s.close()
+            s.ask(b'new_file', path.encode())
+            s.raw(wire.frame(s.next_counter(), b'file_upd', s.fernet.encrypt(path.encode() + b' ' + blob))[:60])
+            return s.close()
+
+        def hook(l, c, p, r):
+            if c == command:
+                l.close()
+                return None
+            return r
+        s.answer = hook
+        s.integrity_busy = False
+        s.closed.wait(5)
+    return named(f'gone_at_{name}', attack)
+
+
+AGAINST_WORKER += [gone_at(n.decode(), n) for n in (b'syn_i_w_m_p', b'syn_i_w_m', b'new_file', b'file_end', b'syn_i_w_m_e', b'syn_m_c',
+                                                    b'syn_m_c_e', b'file_upd')]
+
+
+@against_worker
+def silent_master(s, v):
+    """Answers nothing any more: after the request time (3 s in the tests) and its retries the worker comes anew."""
+    s.answer = lambda l, c, p, r: None
+    s.closed.wait(5)
+    s.close()
+
+
+# ---- a master that is strange from the beginning --------------------------------------------------------------
+@strange_master
+def greets_with_garbage(sock):
+    sock.sendall(random.Random(3).randbytes(3000))
+
+
+@strange_master
+def greets_with_length(sock):
+    sock.sendall(struct.pack('!2I12s', 1, 0xffffffff, b'ok ---------') + b'x' * 50)
+
+
+@strange_master
+def hangs_up(sock):
+    sock.close()
+
+
+@strange_master
+def hangs_up_after_hello(sock):
+    sock.recv(4096)
+
+
+@strange_master
+def echoes(sock):
+    """Sends the worker's own hello back, counter and all: the worker must not take it for a master's word."""
+    data = sock.recv(4096)
+    sock.sendall(data)
+
+
+@strange_master
+def silent(sock):
+    """Takes the hello and says nothing for 5 s."""
+    sock.settimeout(5)
+    try:
+        while sock.recv(4096):
+            pass
+    except OSError:
+        pass
+
+
+def serve_strangely(attack):
+    """For Master.on_accept: takes one socket, in a thread of its own."""
+    def take(sock):
+        def run():
+            try:
+                attack(sock)
+                time.sleep(0.1)
+            except OSError:
+                pass
+            finally:
+                sock.close()
+        threading.Thread(target=run, daemon=True).start()
+        return True
+    return take

@@ -1,0 +1,268 @@
+#!/usr/bin/python3
+"""A picket worker at the Python master: every request as the reference has it."""
+import json
+import os
+import re
+import time
+
+import lib
+from lib import Node, seconds, wait
+import wire
+from master import Master
+
+
+def pair():
+    if not hasattr(pair, 'nodes'):
+        m = Master(files=dict(lib.some_files()), key=lib.KEY, version=lib.VERSION, round_s=0.3)
+        pair.nodes = m, Node('worker', 'worker1', master_port=m.port)
+    return pair.nodes
+
+
+def want(m):
+    return {p: wire.digest(d) for p, d in m.files.items()}
+
+
+def synced(m, w, timeout=20):
+    wait(lambda: w.hashes() == want(m), 'the worker to have the files', timeout)
+
+
+def again(m, w, checks=1):
+    """Waits for that many more checks that found nothing to do."""
+    s = m.session(w.name)
+    have = s.answers.count('ok')
+    wait(lambda: s.closed.is_set() or s.answers.count('ok') >= have + checks, 'a check that finds nothing')
+    assert not s.closed.is_set(), s.why
+
+
+def test_greeting():
+    m, w = pair()
+    s = m.session('worker1')
+    assert s.seen(b'hello')[0].payload == f'worker1 wazuh worker {lib.VERSION}'.encode()
+    assert s.seen(b'hello')[0].raw == b'hello ------'
+    w.wait_log('Successfully connected to master')
+
+
+def test_first_check_waits():
+    """The first permission request comes one sync_integrity interval after the greeting at the earliest."""
+    m, w = pair()
+    s = m.session('worker1')
+    first = wait(lambda: s.seen(b'syn_i_w_m_p'), 'a permission request')[0]
+    assert first.when - s.seen(b'hello')[0].when < 3 and first.payload == b'', first
+
+
+def test_first_sync():
+    m, w = pair()
+    synced(m, w)
+    s = m.session('worker1')
+    assert s.checks[0] == {} or set(s.checks[0]) <= {'etc/client.keys'}, s.checks[0]
+    again(m, w)
+    got = s.checks[-1]
+    assert {p: x['hash'] for p, x in got.items()} == want(m)
+    for path, meta in got.items():
+        assert set(meta) == {'mod_time', 'cluster_item_key', 'merged', 'hash'}, meta
+        assert meta['cluster_item_key'] == wire.item_of(path) and meta['merged'] is False, (path, meta)
+        assert isinstance(meta['mod_time'], float) and abs(meta['mod_time'] - os.stat(w.path(path)).st_mtime) < 1e-3, (path, meta)
+
+
+def test_check_form():
+    m, w = pair()
+    again(m, w, 2)
+    s = m.session('worker1')
+    steps = [e for e in s.events if not e.out and e.command in (b'syn_i_w_m_p', b'syn_i_w_m', b'new_file', b'file_upd',
+                                                                b'file_end', b'syn_i_w_m_e')]
+    last = max(i for i, e in enumerate(steps) if e.command == b'syn_i_w_m_e')
+    first = max(i for i, e in enumerate(steps[:last]) if e.command == b'syn_i_w_m_p')
+    names = [e.command for e in steps[first:last + 1]]
+    assert names[:3] == [b'syn_i_w_m_p', b'syn_i_w_m', b'new_file'] and names[-2:] == [b'file_end', b'syn_i_w_m_e'], names
+    assert set(names[3:-2]) == {b'file_upd'}, names
+    path = steps[first + 2].payload.decode()
+    assert re.fullmatch(r'/queue/cluster/worker1/worker1-[0-9.]+-[0-9a-f]{32}\.zip', path), path
+    task, named = steps[last].payload.decode().split(' ')
+    assert named == path[1:] and re.fullmatch('[0-9a-f-]{36}', task)
+
+    requests = [e.counter for e in s.events if not e.out and e.command in (b'hello', b'syn_i_w_m_p', b'syn_i_w_m', b'new_file',
+                                                                           b'file_upd', b'file_end', b'syn_i_w_m_e', b'echo-c',
+                                                                           b'syn_a_w_m_p')]
+    assert all((b - a) & 0xffffffff == 1 for a, b in zip(requests, requests[1:])), 'a request skipped or repeated a counter (1)'
+
+
+def test_replies():
+    """What it answers to a master's requests, byte for byte."""
+    m, w = pair()
+    again(m, w)
+    s = m.session('worker1')
+    # before the check that follows this one: sent back to back
+    assert s.ask(b'syn_m_c_ok') == b'Thanks'
+    assert s.request(b'echo-m', b'keepalive') == (b'ok-c', b'keepalive')
+    assert s.ask(b'echo', b'x' * 3000) == b'x' * 3000
+    assert s.ask(b'cancel_task', b'None ' + m.dialect.error(3039)) == b'Request received correctly'
+    path = b'/queue/cluster/worker1/test.zip'
+    assert s.request(b'new_file', path) == (b'ok', b'Ready to receive new file')
+    assert s.seen(b'ok')[-1].raw == b'ok  --------', s.seen(b'ok')[-1].raw
+    assert s.ask(b'file_upd', path + b' abc') == b'File updated'
+    assert s.ask(b'file_end', path + b' ' + wire.hashlib.sha256(b'abc').digest()) == b'File received correctly'
+    ident = s.ask(b'new_str', b'10')
+    assert ident.isdigit() and s.ask(b'str_upd', ident + b' 12345') == b'String updated'
+
+
+def test_change_and_delete():
+    m, w = pair()
+    m.files['etc/rules/local_rules.xml'] = b'changed'
+    m.files['etc/rules/é/日本.xml'] = b'unicode'
+    del m.files['etc/lists/empty'], m.files['etc/shared/windows/list0.txt']
+    synced(m, w)
+    again(m, w)
+
+
+def test_nothing_without_permission():
+    m, w = pair()
+    m.permit = b'False'
+    try:
+        time.sleep(1.2)
+        s = m.session('worker1')
+        before, asked = len(s.seen(b'syn_i_w_m')), len(s.seen(b'syn_i_w_m_p'))
+        time.sleep(3)
+        assert len(s.seen(b'syn_i_w_m')) == before, 'it began a check without permission'
+        assert 1 <= len(s.seen(b'syn_i_w_m_p')) - asked <= 6, 'it asks too seldom or too often'
+    finally:
+        m.permit = None
+    again(m, w)
+
+
+def test_stored_members():
+    """Members at level 0 hold the separators as they are; a stream ends where zlib ends it."""
+    m, w = pair()
+    data = b'|@@//@@|files_metadata.json|//@@//|' * 40
+    m.files['etc/lists/stored'] = data
+
+    def stored(s, task, theirs):
+        todo = wire.compare({p: wire.describe(p, d) for p, d in m.files.items()}, theirs)
+        s.push_package(wire.package([(p, m.files[p]) for p in todo['missing']], todo, level=0))
+    m.attack = stored
+    synced(m, w)
+    del m.files['etc/lists/stored']
+    synced(m, w)
+
+
+def test_orders_and_spellings():
+    """Metadata first or last, members in any order, JSON in any spelling."""
+    m, w = pair()
+    for turn in range(3):
+        m.files.update({f'etc/lists/order{n}': b'%d %d' % (turn, n) for n in range(20)})
+
+        def give(s, task, theirs):
+            todo = wire.compare({p: wire.describe(p, d) for p, d in m.files.items()}, theirs)
+            text = (json.dumps(todo), json.dumps(dict(reversed(todo.items())), indent=1),
+                    json.dumps({**todo, 'extra_valid': {}, 'unknown': [1, 2]}).replace('etc/', '\\u0065tc\\/'))[turn]
+            records = [wire.record(p, m.files[p]) for p in {**todo['missing'], **todo['shared']}]
+            records.insert((0, len(records), len(records) // 2)[turn], wire.record(wire.METADATA, text.encode()))
+            s.push_package(wire.MEMBER_END.join(records))
+        m.attack = give
+        s = m.session('worker1')
+        synced(m, w)
+        assert m.attack is None
+    again(m, w)
+
+
+def test_one_bad_file_among_good():
+    """A file that breaks the rules is left out; the others are taken."""
+    m, w = pair()
+
+    def mixed(s, task, theirs):
+        good, bad = {'etc/lists/good': b'good'}, {'etc/ossec.conf': b'bad', '../bad': b'bad', 'etc/rules/x.tmp': b'bad'}
+        meta = {p: wire.describe(p, d, wire.item_of(p) or 'etc/rules/') for p, d in {**good, **bad}.items()}
+        s.push_package(wire.package([*bad.items(), *good.items()], {'missing': meta, 'shared': {}, 'extra': {}}))
+    before = w.read('etc/ossec.conf')
+    s = m.session('worker1')
+    count = len(s.checks)
+    m.attack = mixed
+    wait(lambda: any('etc/lists/good' in c for c in s.checks[count:]), 'a check that has the good file')
+    again(m, w)  # and now it is extra
+    s.errors.clear()
+    assert w.read('etc/lists/good') is None
+    assert w.read('etc/ossec.conf') == before and w.read('etc/rules/x.tmp') is None and not os.path.exists(w.path('../bad'))
+
+
+@seconds(60)
+def test_large_transfer():
+    m, w = pair()
+    m.files.update({f'etc/shared/big/{n}': os.urandom(3 << 20) for n in range(4)})
+    synced(m, w, 40)
+    for n in range(4):
+        del m.files[f'etc/shared/big/{n}']
+    synced(m, w)
+    assert not os.path.exists(w.path('etc/shared/big'))
+
+
+def test_keepalives():
+    m, w = pair()
+    s = m.session('worker1')
+    wait(lambda: len(s.seen(b'echo-c')) >= 2, 'two keepalives', 8)
+    a, b = s.seen(b'echo-c')[-2:]
+    assert a.payload == b'keepalive' and 1 < b.when - a.when < 4, (a, b)
+
+
+def test_reconnects():
+    m, w = pair()
+    synced(m, w)
+    old = m.session('worker1')
+    old.close()
+    wait(lambda: any(s.added and s is not old for s in list(m.sessions)), 'the worker to come back', 10)
+    m.files['etc/rules/after-reconnect.xml'] = b'x'
+    synced(m, w)
+
+
+def test_refused_greeting():
+    """It keeps trying when it is refused, about once in connection_retry, on a new connection each time."""
+    m, w = pair()
+    m.greet = lambda s, name: (b'err', m.dialect.error(3031))
+    count = len(m.all_sessions)
+    for s in list(m.sessions):
+        s.close()
+    time.sleep(4)
+    tried = len(m.all_sessions) - count
+    m.greet = None
+    assert 2 <= tried <= 8, f'{tried} attempts in 4 s with connection_retry 1'
+    m.session('worker1', 10)
+    again(m, w)
+
+
+def test_master_alone_decides():
+    """What the worker has besides goes; what it damaged is restored."""
+    m, w = pair()
+    synced(m, w)
+    w.write({'etc/rules/extra.xml': b'extra', 'etc/decoders/local_decoder.xml': b'damaged'})
+    synced(m, w)
+    again(m, w)
+
+
+def test_nothing_odd():
+    m, w = pair()
+    for s in m.all_sessions:
+        assert not s.frames.bare_headers, f'{s.frames.bare_headers} reads ended right after a header (12.1)'
+        assert not s.trouble, s.trouble
+        assert not s.errors, s.errors
+    left = [p for p in lib.snapshot(w.path('queue/cluster')) if p.endswith(b'.zip')]
+    assert len(left) <= 2, f'left behind: {left}'
+
+
+@seconds(60)
+def test_dialects():
+    for version in ('4.4.0', '4.9.2', '4.13.0'):
+        m = Master(files=dict(lib.some_files()), key=lib.KEY, version=version, round_s=0.3)
+        w = Node('worker', 'old', master_port=m.port, conf=f'version = {version}\n')
+        assert m.session('old').seen(b'hello')[0].payload.endswith(version.encode())
+        synced(m, w)
+        again(m, w)
+        w.stop()
+        m.close()
+
+
+def test_end():
+    m, w = pair()
+    assert w.stop() == 0
+    m.close()
+
+
+if __name__ == '__main__':
+    lib.run(globals())
