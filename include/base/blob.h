@@ -41,6 +41,9 @@ void blob_reset(struct blob *b);
  * small_cap); *from is empty afterwards. */
 void blob_move(struct blob *to, struct blob *from);
 
+/* Appends the content of from to *to; on an error *to holds a part of it. */
+enum err blob_copy(struct blob *to, const struct blob *from, struct error *e);
+
 /* A source over a blob, from offset at. The blob must not change while it is read. */
 struct blob_source {
     struct source source;

@@ -120,6 +120,19 @@ void blob_reset(struct blob *b) {
     b->size = 0;
 }
 
+enum err blob_copy(struct blob *to, const struct blob *from, struct error *e) {
+    uint8_t buf[2048];
+    size_t n;
+    for (uint64_t at = 0; at < from->size; at += n) {
+        enum err err = blob_read(from, at, buf, sizeof buf, &n, e);
+        if (err == E_OK)
+            err = blob_append(to, buf, n, e);
+        if (err)
+            return err;
+    }
+    return E_OK;
+}
+
 void blob_move(struct blob *to, struct blob *from) {
     blob_reset(to);
     if (from->handle < 0 && !from->window && from->size)
