@@ -36,16 +36,23 @@ struct items {
 void items_defaults(struct items *t);
 
 /* Judges a path of len bytes (no NUL needed): well-formed (relative, no empty, "." or ".." component, no NUL
- * or control character, components < NAME_MAX_BYTES, whole < PATH_MAX_BYTES), inside exactly the item with
- * the longest matching folder, at a depth the item allows, a name its "files" has, and not excluded. E_OK and
- * the item's index in *item; else E_PATH with the rule that was broken in words. */
+ * or control character, UTF-8, components < NAME_MAX_BYTES, whole < PATH_MAX_BYTES), inside exactly the item
+ * with the longest matching folder, at a depth the item (and SCAN_DEPTH_MAX) allows, a name its "files" has,
+ * not excluded, not the place of an item's own folder, and none of the names that picket stages under (a
+ * component ".picket", a name that ends with ".picket-new"). E_OK and the item's index in *item; else E_PATH
+ * with the rule that was broken in words. Exclusions are for names of files, not of folders, as in the real
+ * walk (4.14.7, cluster.py, walk_dir). */
 enum err items_judge(const struct items *t, const char *path, size_t len, uint8_t *item, struct error *e);
 
 /* Index of the item whose folder is exactly dir (cluster_item_key), or -1. */
 int items_find(const struct items *t, const char *dir, size_t len);
 
+/* What makes a single component unfit for any path, in words, or NULL: empty, "." or "..", too long, a
+ * control character, not UTF-8 (a real receiver gives a whole package up over one such name). */
+const char *items_name_fault(const char *name, size_t len);
+
 /* For the scan: may a file / a folder called name, in an item, be part of it? Names that contain ".merged"
- * are never synchronised (reference, pitfall 19). */
+ * are never synchronised (reference, pitfall 19). A folder that is an item of its own is not told here. */
 bool items_has_file(const struct items *t, uint8_t item, const char *name);
 bool items_has_dir(const struct items *t, uint8_t item, const char *name);
 

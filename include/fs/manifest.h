@@ -24,14 +24,17 @@ struct manifest_entry {
     uint32_t round; /* scan round that saw it last */
     uint32_t chain; /* next slot with the same bucket, or SLOT_NONE */
 };
+/* NEW: a file that is there, or was a moment ago, but whose content is not known: not hashed yet, unreadable,
+ * or changing. It is not offered to a peer; but a peer's file of that path is no "extra" one either. */
 enum { MANIFEST_FREE, MANIFEST_NEW, MANIFEST_HASHED };
 
 struct manifest {
     struct manifest_entry entry[FILES_MAX];
     uint32_t bucket[FILES_MAX];
     char paths[FILES_PATH_BYTES];
-    uint32_t count; /* entries in use, MANIFEST_NEW ones included */
-    uint32_t top;   /* slots ever used: iterate 0 .. top - 1 */
+    uint32_t count;  /* entries in use, MANIFEST_NEW ones included */
+    uint32_t hashed; /* entries that are MANIFEST_HASHED */
+    uint32_t top;    /* slots ever used: iterate 0 .. top - 1 */
     uint32_t free_head;
     uint32_t paths_used, paths_waste;
     uint64_t refused; /* files left out because the table or the path bytes were full */
@@ -45,13 +48,15 @@ void manifest_init(struct manifest *m, uint32_t seed);
 /* Slot of a path, or SLOT_NONE. Entries that are MANIFEST_NEW are found too. */
 uint32_t manifest_find(const struct manifest *m, const char *path, size_t len);
 
-/* Adds a path that is not there yet (state MANIFEST_NEW); E_SPACE when the table or the path bytes are full
- * (counted in refused). */
+/* Adds a judged path that is not there yet (state MANIFEST_NEW, round 0); E_SPACE when the table or the path
+ * bytes are full (counted in refused). */
 enum err manifest_add(struct manifest *m, const char *path, size_t len, uint8_t item, uint32_t *slot);
 
 /* Sets content and identity of a slot; it becomes MANIFEST_HASHED. */
 void manifest_set(struct manifest *m, uint32_t slot, const uint8_t hash[BLAKE2B_BYTES],
                   const struct sys_stat *identity);
+/* Its content is no longer known: MANIFEST_HASHED becomes MANIFEST_NEW; nothing happens to others. */
+void manifest_unset(struct manifest *m, uint32_t slot);
 void manifest_remove(struct manifest *m, uint32_t slot);
 
 /* Is the file still the one that was hashed: size, mtime and ctime in ns, inode and device all equal? */

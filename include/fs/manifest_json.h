@@ -39,21 +39,29 @@ struct manifest_reader {
     uint8_t state, depth;
     bool in_string, escaped;
     enum manifest_section section;
-    uint64_t offset; /* bytes taken so far, for error messages */
+    uint32_t objects;   /* bit d: the bracket open at depth d is an object's */
+    uint64_t offset;    /* bytes taken so far */
+    uint64_t start;     /* offset of the key or member being collected */
+    struct error error; /* why it failed; sticks */
     size_t fill;
     char buf[JSON_MEMBER_BYTES];
 };
 
 void manifest_reader_init(struct manifest_reader *r, bool classified, void *arg,
                           enum err (*member)(void *arg, const struct manifest_member *m, struct error *e));
-/* E_SYNTAX with the offset, E_LIMIT for a member larger than JSON_MEMBER_BYTES, or what member() returned;
- * sticks. */
+/* Sections and files may come in any order and more than once; sections with other names are passed over
+ * (their strings and brackets are checked, the values between them are not). E_SYNTAX with the offset;
+ * E_LIMIT for a member larger than JSON_MEMBER_BYTES - 2 or of more than 128 values, a path of PATH_MAX_BYTES
+ * or an item key of NAME_MAX_BYTES and more; E_VALUE for a hash that is not 128 hexadecimal digits, a
+ * "merged" that is neither true nor false, or a string that holds U+0000 or a surrogate which stands for no
+ * byte; or what member() returned. All stick. */
 enum err manifest_reader_push(struct manifest_reader *r, const uint8_t *bytes, size_t n, struct error *e);
-/* E_TRUNCATED when the JSON did not end. */
+/* E_TRUNCATED when the JSON did not end; an error that stuck. */
 enum err manifest_reader_finish(const struct manifest_reader *r, struct error *e);
 
 /* Writes `"path": {"mod_time": ..., "cluster_item_key": ..., "merged": false, "hash": ...}` for a hashed
- * slot; out must have room for JSON_MEMBER_BYTES. */
+ * slot, in Python's spelling; out must have room for JSON_MEMBER_BYTES. mod_time has 7 decimals at most,
+ * which is what a double holds of a time of this century. */
 void manifest_member_write(struct text *out, const struct manifest *m, uint32_t slot,
                            const struct items *items);
 
