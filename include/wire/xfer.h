@@ -3,16 +3,22 @@
  *
  * Sending: a pull from a struct source in chunks of XFER_CHUNK_BYTES, XFER_CHUNKS_AHEAD of them without
  * waiting for their replies, so that a keepalive waits for one chunk at the most. The chunk shrinks when the
- * peer takes over a second for one. Receiving: bytes go to the sink the owner names, frame by verified frame;
- * the SHA-256 is checked at file_end. */
+ * peer takes over a second for one. A chunk without reply in time is not fatal (as in Wazuh): the end tells.
+ * Receiving: bytes go to the sink the owner names, frame by verified frame; the SHA-256 is checked at
+ * file_end. */
 #ifndef PICKET_WIRE_XFER_H
 #define PICKET_WIRE_XFER_H
 
 #include "crypto/sha256.h"
 #include "wire/session.h"
 
-#define XFER_PATH_BYTES 320 /* "/queue/cluster/<worker>/<node>-<time>-<32 hex>.zip", the longest it can be   \
-                             */
+/* "/queue/cluster/<worker>/<node>-<time>-<32 hex>.zip" and its NUL, the longest it can be. */
+#define XFER_PATH_BYTES 320
+/* Of one session at once, so that one peer cannot take all there are from the others. */
+#define XFER_FILES_PER_SESSION 4u
+#define XFER_STRINGS_PER_SESSION 4u
+/* A string that nobody added to or consumed for so long is forgotten (the time Wazuh waits for a file). */
+#define XFER_STRING_IDLE_MS 120000u
 
 enum xfer_end {
     XFER_SENT,      /* the peer acknowledged the end: string_id is set for strings */
@@ -38,13 +44,18 @@ struct xfer_tx {
     struct source *source;
     xfer_done_fn *done;
     void *arg;
-    bool is_string, chunk_busy, source_ended, end_sent, cancelled;
-    uint8_t phase;
+    bool is_string, cancelled;
+    bool lent; /* chunk and prefix are being encoded: hands off */
+    bool source_ended;
+    uint8_t phase;        /* enum in xfer_tx.c */
     uint8_t ahead;        /* chunks without their reply */
+    uint8_t settling;     /* of them, sent before chunk_bytes changed last */
+    uint8_t oldest;       /* index in sent_ms of the first one */
     uint32_t chunk_bytes; /* present size, adapted to the peer */
     uint64_t string_total;
-    uint64_t started_ms, chunk_sent_ms;
-    struct sha256 hash;
+    uint64_t started_ms;
+    uint64_t sent_ms[XFER_CHUNKS_AHEAD];
+    struct sha256 hash; /* of what was sent */
     struct xfer_result result;
     char path[XFER_PATH_BYTES];
     uint8_t prefix[XFER_PATH_BYTES + 1];
@@ -52,14 +63,18 @@ struct xfer_tx {
     uint8_t chunk[XFER_CHUNK_BYTES];
 };
 
-/* Begins to send a file. path: with leading slash, no space. source stays the caller's and must live until
- * done(), which is called exactly once, never from inside this call. E_POOL when all senders are busy. */
+/* Begins to send a file. path: with leading slash, no space, shorter than XFER_PATH_BYTES (else E_PATH).
+ * source stays the caller's and must live until done(), which is called exactly once, from session_step or
+ * session_fini, never from inside this call; the sender is gone by then. E_POOL when all senders are busy. */
 enum err xfer_send_file(struct session *s, const char *path, struct source *source, xfer_done_fn *done,
                         void *arg, struct xfer_tx **out, struct error *e);
-/* The same for a string of total bytes. */
+/* The same for a string of total bytes: source gives exactly as many, or the end is XFER_FAILED (E_CHANGED).
+ */
 enum err xfer_send_string(struct session *s, struct source *source, uint64_t total, xfer_done_fn *done,
                           void *arg, struct xfer_tx **out, struct error *e);
-/* Stops after the chunk in flight; done(XFER_CANCELLED) follows. */
+/* Stops after the chunk in flight and, like a real node, still ends the file with the digest of what was
+ * sent; then done(XFER_CANCELLED). A file whose source failed, or that the peer refused midway, is ended with
+ * a digest that cannot be right: a file cut short must not look whole. */
 void xfer_tx_cancel(struct xfer_tx *x);
 
 /* A file being received. */
@@ -77,8 +92,9 @@ struct xfer_rx {
 struct xfer_string {
     struct xfer_string *next;
     uint32_t id;
+    bool failed; /* no room for it: never complete */
     uint64_t total;
-    uint64_t since_ms;
+    uint64_t since_ms; /* when it last grew */
     struct blob body;
     uint8_t small[BODY_SMALL_BYTES];
 };

@@ -3,7 +3,6 @@
 
 #include "base/bytes.h"
 #include "test/harness/harness.h"
-#include "test/harness/pools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,22 +142,53 @@ void peer_done(void *arg, const struct xfer_result *r) {
 
 /* ---- beginning and end ---- */
 
-static void at_end(void *arg) {
-    struct peer *p = arg;
-    peer_close(p);
-    CHECK_INT(p->spill.open, 0);
-    for (size_t i = 0; i < sizeof p->files / sizeof *p->files; i++)
-        free(p->files[i].bytes);
-    free(p->out);
+/* Pools of a peer's own, not those of pools.h: a case may open hundreds of peers. */
+static struct pool *pool_open(const char *name, size_t size, uint32_t count) {
+    struct pool *p = test_keep(malloc(sizeof *p));
+    void *mem = aligned_alloc(16, POOL_SLOT(size) * count);
+    CHECK(mem);
+    pool_init(p, name, "a peer's pool", mem, test_keep(malloc(sizeof(uint32_t) * count)), size, count);
+    return p;
+}
+
+static void pool_close(struct pool *p) {
+    if (p->used)
+        test_fail(__FILE__, __LINE__, "pool %s: %u slots were not given back", p->name, p->used);
+    void *slots[64]; /* AddressSanitizer wants them readable before they are freed */
+    uint32_t n = 0;
+    while (n < p->count && (slots[n] = pool_take(p)) != NULL)
+        n++;
+    p->used = 0;
+    free(p->mem);
 }
 
 void peer_close(struct peer *p) {
-    if (p->open)
-        session_fini(&p->s);
+    if (!p->open)
+        return;
     p->open = false;
+    session_fini(&p->s);
+    CHECK_INT(p->spill.open, 0);
+    pool_close(p->shared.messages);
+    pool_close(p->shared.windows);
+    pool_close(p->shared.senders);
+    pool_close(p->shared.receivers);
+    pool_close(p->shared.strings);
+    for (size_t i = 0; i < sizeof p->files / sizeof *p->files; i++)
+        free(p->files[i].bytes);
+    free(p->out);
+    p->out = NULL;
+    p->out_n = p->out_cap = p->out_at = 0;
 }
 
-static uint32_t or(uint32_t value, uint32_t usual) {
+static struct peer *peers; /* of the case */
+
+static void at_end(void *arg) {
+    (void)arg;
+    for (struct peer *p = peers; p; p = p->next)
+        peer_close(p);
+}
+
+static uint32_t or (uint32_t value, uint32_t usual) {
     return value ? value : usual;
 }
 
@@ -173,11 +203,11 @@ struct peer *peer_open(struct peer_clock *clock, unsigned to, const struct peer_
     h->sys = &clock->sys;
     h->key = &p->key;
     h->dialect = dialect_find(o->version ? o->version : "4.14.7");
-    h->messages = test_pool("messages", sizeof(struct message), or(o->messages, 16));
-    h->windows = test_pool("windows", BODY_WINDOW_BYTES, or(o->windows, 4));
-    h->senders = test_pool("senders", sizeof(struct xfer_tx), or(o->senders, 3));
-    h->receivers = test_pool("receivers", sizeof(struct xfer_rx), or(o->receivers, 6));
-    h->strings = test_pool("strings", sizeof(struct xfer_string), or(o->strings, 6));
+    h->messages = pool_open("messages", sizeof(struct message), or (o->messages, 16));
+    h->windows = pool_open("windows", BODY_WINDOW_BYTES, or (o->windows, 4));
+    h->senders = pool_open("senders", sizeof(struct xfer_tx), or (o->senders, 3));
+    h->receivers = pool_open("receivers", sizeof(struct xfer_rx), or (o->receivers, 6));
+    h->strings = pool_open("strings", sizeof(struct xfer_string), or (o->strings, 6));
     h->spill = &p->spill.spill;
     h->message_bytes = o->message_bytes ? o->message_bytes : 64u << 20;
     h->request_ms = 20000;
@@ -186,7 +216,10 @@ struct peer *peer_open(struct peer_clock *clock, unsigned to, const struct peer_
     peer_log_clear(p);
     session_init(&p->s, h, &p->events, p, to, o->plain, 1000);
     p->open = true;
-    test_at_end(at_end, p); /* runs before the pools' own checks */
+    if (!peers)
+        test_at_end(at_end, NULL);
+    p->next = peers;
+    peers = p;
     return p;
 }
 
@@ -232,7 +265,8 @@ enum err peer_push(struct peer *p, const uint8_t *bytes, size_t n) {
 }
 
 enum err peer_say(struct peer *p, uint32_t counter, const char *command, const void *payload, size_t n) {
-    uint8_t *buf = malloc(FRAME_HEADER_BYTES + FERNET_ENC_HEAD_ROOM + FERNET_ENC_ROOM(n) + FERNET_ENC_LAST_ROOM);
+    uint8_t *buf =
+        malloc(FRAME_HEADER_BYTES + FERNET_ENC_HEAD_ROOM + FERNET_ENC_ROOM(n) + FERNET_ENC_LAST_ROOM);
     CHECK(buf);
     enum err err = peer_push(p, buf, peer_frame(p, buf, counter, command, payload, n));
     free(buf);
@@ -345,9 +379,9 @@ static bool carry(struct peer *from, struct peer *to, long cut) {
 
 bool peers_run(struct peer *a, struct peer *b, long cut) {
     for (;;) {
+        enum step x = session_step(&a->s), y = session_step(&b->s);
         bool busy = carry(a, b, cut);
         busy |= carry(b, a, cut);
-        enum step x = session_step(&a->s), y = session_step(&b->s);
         if (x == STEP_FAILED || y == STEP_FAILED)
             return false;
         if (session_tick(&a->s, a->clock->now_ms) || session_tick(&b->s, b->clock->now_ms))

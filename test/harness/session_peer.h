@@ -32,6 +32,7 @@ struct peer_opts {
 
 struct peer {
     struct session s;
+    struct peer *next; /* of the same case */
     bool open;
     struct session_shared shared;
     struct session_events events;
@@ -51,8 +52,10 @@ struct peer {
     uint8_t scratch[SESSION_SCRATCH_BYTES];
 };
 
-/* to: what this side is. The session ends, and its pools must be empty, when the case ends. */
+/* to: what this side is. */
 struct peer *peer_open(struct peer_clock *clock, unsigned to, const struct peer_opts *opts);
+/* Ends the session; its pools and its spill must be empty then. At the latest when the case ends. The peer
+ * itself, with its log and counts, stays until then. */
 void peer_close(struct peer *p);
 /* Checks what the owner heard since the last time, and forgets it. */
 #define PEER_LOG(p, want) (CHECK_STR((p)->log_buf, want), peer_log_clear(p))
