@@ -6,6 +6,7 @@
 #define PICKET_TASK_INTEGRITY_COMPARE_H
 
 #include "fs/package_dec.h"
+#include "fs/scan.h"
 #include "task/integrity_feed.h"
 
 struct integrity_compare {
@@ -15,6 +16,7 @@ struct integrity_compare {
     struct manifest_reader reader;
     const struct manifest *manifest;
     const struct items *items;
+    const struct scan_report *scan; /* the master's last round: what it could not see is not called extra */
     bool in_metadata, had_metadata;
     uint32_t files;   /* members of the metadata */
     uint32_t foreign; /* of them, outside our items: left alone */
@@ -26,8 +28,8 @@ struct integrity_compare {
 /* dec_mem: PACKAGE_DEC_BYTES. limit: inflated bytes at most (max_zip_size). windows, spill: for the extra
  * list. */
 void integrity_compare_init(struct integrity_compare *c, void *dec_mem, const struct manifest *m,
-                            const struct items *items, uint64_t limit, struct pool *windows,
-                            struct spill *spill);
+                            const struct items *items, const struct scan_report *scan, uint64_t limit,
+                            struct pool *windows, struct spill *spill);
 /* The package is complete: adds what the worker did not mention. E_TRUNCATED and the like when it was not.
  * Afterwards dec_mem is no longer used. */
 enum err integrity_compare_finish(struct integrity_compare *c, struct error *e);

@@ -60,7 +60,9 @@ static enum err receive_frame(struct ask *a, struct frame_header *header, char *
         uint8_t buf[4096];
         if (sys_mono_ms(a->sys) >= a->deadline_ms)
             return error_set(e, E_TIME, 0, "no answer in time");
-        ptrdiff_t n = a->sys->recv(a->sys, a->fd, buf, min_size(sizeof buf, frame_dec_want(&dec)));
+        /* Never into the next frame: it may be here already, and the decoder ends with this one. */
+        size_t want = dec.left ? dec.left : (size_t)FRAME_HEADER_BYTES - dec.have;
+        ptrdiff_t n = a->sys->recv(a->sys, a->fd, buf, min_size(sizeof buf, want));
         if (n == -EAGAIN)
             continue;
         if (n <= 0)

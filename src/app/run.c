@@ -35,6 +35,12 @@ static void tick(void *arg) {
     loop_timer_set(&the_node.loop, &a->tick, the_node.loop.now_ms + RUN_TICK_MS);
 }
 
+/* The child that looks a name up runs the C library's resolver, which allocates. */
+static void child_started(struct sys *sys) {
+    (void)sys;
+    malloc_unseal_child();
+}
+
 enum err run_node(const struct run_setup *s, enum daemon_ask *why, struct error *e) {
     struct node_setup setup = {.sys = s->sys,
                                .log = &s->log->log,
@@ -47,6 +53,7 @@ enum err run_node(const struct run_setup *s, enum daemon_ask *why, struct error 
                                .picket_version = PICKET_VERSION};
     struct attention a = {.setup = s, .why = ASK_NOTHING};
     *why = ASK_NOTHING;
+    s->sys->child_started = child_started;
     enum err err = node_open(&the_node, &setup, e);
     if (err != E_OK)
         return err;

@@ -25,6 +25,8 @@ static enum err member(void *arg, const struct manifest_member *m, struct error 
             slot_set_add(&c->diff.shared, slot);
         return E_OK;
     }
+    if (c->scan->partial_items & 1u << item) /* it may lie where the last scan could not look */
+        return E_OK;
     enum err err = E_OK;
     if (c->diff.extra_count++ > 0)
         err = blob_append(&c->diff.extra, (const uint8_t *)", ", 2, e);
@@ -58,14 +60,15 @@ static enum err write(struct sink *sink, const uint8_t *bytes, size_t n, struct 
 }
 
 void integrity_compare_init(struct integrity_compare *c, void *dec_mem, const struct manifest *m,
-                            const struct items *items, uint64_t limit, struct pool *windows,
-                            struct spill *spill) {
+                            const struct items *items, const struct scan_report *scan, uint64_t limit,
+                            struct pool *windows, struct spill *spill) {
     c->sink.write = write;
     c->events = (struct package_events){.arg = c, .begin = begin, .data = data, .end = end};
     c->dec = package_dec_init(dec_mem, &c->events, limit);
     manifest_reader_init(&c->reader, false, c, member);
     c->manifest = m;
     c->items = items;
+    c->scan = scan;
     c->in_metadata = c->had_metadata = false;
     c->files = c->foreign = 0;
     slot_set_clear(&c->seen);

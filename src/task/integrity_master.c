@@ -98,7 +98,7 @@ static bool take_checker(struct integrity_master *m) {
     if (!m->checker)
         return false;
     integrity_compare_init(&m->checker->compare, m->checker->dec, env->manifest, env->items,
-                           env->intervals->max_zip_size, env->windows, env->spill);
+                           &env->scanner->scan.last, env->intervals->max_zip_size, env->windows, env->spill);
     return true;
 }
 
