@@ -11,8 +11,9 @@
 
 struct package_events {
     void *arg;
-    /* A member begins. name: NUL-terminated, 1 .. PATH_MAX_BYTES - 1 bytes, unjudged. An error here skips the
-     * member's content (E_PATH) or, for any other code, ends the package. */
+    /* A member begins. name: NUL-terminated, 1 .. PATH_MAX_BYTES - 1 bytes, unjudged. E_PATH skips the
+     * member: its content is inflated and counted against the limit, but neither data() nor end() is called
+     * for it. Any other error ends the package. */
     enum err (*begin)(void *arg, const char *name, size_t len, struct error *e);
     enum err (*data)(void *arg, const uint8_t *bytes, size_t n,
                      struct error *e); /* any error ends the package */

@@ -6,9 +6,10 @@
  *
  * The separator is not escaped: a real receiver cuts wherever it occurs. So data is deflated in independent
  * segments of PACKAGE_SEGMENT_BYTES; a segment's output is looked through (together with the 7 bytes before
- * it) before it leaves, and deflated again at another level when a separator is in it. A segment that does
- * not shrink is stored, and the next few are tried as stored first. The zlib header, the flush between
- * segments and the Adler-32 are RFC 1950's and 1951's. */
+ * it and what follows it) before it leaves, and made again as stored blocks, which end inside every
+ * separator of the content, when one is in it. A segment that does not shrink is stored, and the next few
+ * are stored untried. The zlib header, the flush between segments and the Adler-32 are RFC 1950's and
+ * 1951's. */
 #ifndef PICKET_FS_PACKAGE_ENC_H
 #define PICKET_FS_PACKAGE_ENC_H
 
@@ -21,14 +22,20 @@
 struct package_feed {
     /* Opens the next member: its name into name (cap bytes), E_OK and *more true; *more false at the end. */
     enum err (*next)(struct package_feed *f, char *name, size_t cap, bool *more, struct error *e);
-    /* Content of the member just opened; *n == 0 is its end. E_CHANGED / E_GONE / E_SYS: the member cannot be
-     * completed; the encoder ends it as a well-formed but shorter one (the feed leaves it out of the
-     * metadata). */
+    /* Content of the member just opened; *n == 0 is its end. E_AGAIN: ask in a later turn. Any other error
+     * (E_CHANGED, E_GONE, E_SYS, ...): the member cannot be completed; the encoder ends it as a well-formed
+     * but shorter one (the feed leaves it out of the metadata). */
     enum err (*read)(struct package_feed *f, uint8_t *buf, size_t cap, size_t *n, struct error *e);
-    /* Tells that a member is complete: plain and deflated bytes of it, and whether its content was read to
-     * the end. */
+    /* Tells that a member is complete: bytes of its content and of its zlib stream, and whether its content
+     * was read to the end. A member with a name that is not package_name_ok is not opened at all: nothing of
+     * it is read or sent, and done(0, 0, false) says so. */
     void (*done)(struct package_feed *f, uint64_t plain_bytes, uint64_t deflated_bytes, bool whole);
 };
+
+/* Can a member be called so: relative, shorter than PATH_MAX_BYTES, each component free of items_name_fault?
+ * Judged paths and "files_metadata.json" can. Any other name would make a real receiver cut the package in
+ * the wrong place, or give the whole of it up. */
+bool package_name_ok(const char *name, size_t len);
 
 /* Memory of one deflater; opaque, from a pool. */
 struct package_enc;
@@ -43,7 +50,8 @@ size_t package_enc_size(void); /* bytes of one slot: a constant expression is PA
      (8u << 10))
 
 /* level: 0..9, cluster.json's compress_level. mem: PACKAGE_ENC_BYTES aligned to 16. Returns the encoder,
- * which lies in mem; its source is package_enc_source(). */
+ * which lies in mem; its source is package_enc_source(). One read of it takes at most about STEP_BYTES of
+ * plain bytes from the feed; it may therefore give less than was asked for. */
 struct package_enc *package_enc_init(void *mem, struct package_feed *feed, int level);
 struct source *package_enc_source(struct package_enc *p);
 uint64_t package_enc_bytes(const struct package_enc *p); /* package bytes given out so far */
