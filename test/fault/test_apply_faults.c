@@ -170,6 +170,17 @@ static size_t check_recovers(void) {
     return n;
 }
 
+/* Descriptors of this process: a failure must not leak any. */
+static size_t open_files(void) {
+    size_t n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    CHECK(d != NULL);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
 /* ---- a set is received and applied ---- */
 
 static enum step last_step;
@@ -178,12 +189,13 @@ static void receive(void *ctx, struct faults *f) {
     (void)ctx;
     old_tree();
     never_flush(&f->real);
-    f->short_io = ctx != NULL;
+    size_t before = open_files();
     struct set *s = set_new(&f->sys);
     last_step = set_run(s, files, COUNT(files));
     if (last_step == STEP_FAILED)
         apply_abort(&s->apply);
     set_free(s);
+    CHECK_INT(open_files(), before);
 }
 
 /* One call failed: files may be refused one by one, and the run goes on. */
@@ -262,9 +274,11 @@ static void recover(void *ctx, struct faults *f) {
     struct error e;
     leave_committed(ctx != NULL);
     never_flush(&f->real);
+    size_t before = open_files();
     struct set *s = set_new(&f->sys);
     last_step = set_recover(s, &e) == E_OK ? STEP_DONE : STEP_FAILED;
     set_free(s);
+    CHECK_INT(open_files(), before);
 }
 
 static void after_recovery_fault(void *ctx, struct faults *f) {
@@ -297,4 +311,14 @@ TEST(recovery_survives_a_broken_disk) {
 TEST(recovery_survives_a_kill_before_each_call) {
     CHECK(faults_kill_sweep(NULL, recover, after_recovery_kill) > 40);
     CHECK(faults_kill_sweep(new_text, recover, after_recovery_kill) > 40);
+}
+
+TEST(goes_on_after_short_reads_and_writes) {
+    struct faults f;
+    faults_init(&f);
+    f.short_io = true;
+    receive(NULL, &f);
+    after_fault(NULL, &f);
+    recover(NULL, &f);
+    after_recovery_fault(NULL, &f);
 }
