@@ -136,7 +136,7 @@ enum err apply_delete_file(struct apply *a, const struct apply_journal_record *r
 
 static enum err hash_file(struct apply *a, int fd, uint64_t size, uint8_t out[BLAKE2B_BYTES],
                           struct error *e) {
-    uint8_t bytes[4096];
+    uint8_t bytes[2048];
     struct blake2b h;
     blake2b_init(&h, BLAKE2B_BYTES);
     for (uint64_t at = 0; at < size;) {
