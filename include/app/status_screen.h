@@ -30,7 +30,7 @@ struct status_view {
     bool in_sync, has_in_sync;
     uint64_t up_s, link_s, last_keepalive_s, last_check_s, last_change_s;
     uint64_t files, behind, scan_files, scan_unreadable, scan_too_many, scan_took_ms;
-    char tree[16]; /* its beginning */
+    char tree[17]; /* its beginning */
     uint64_t memory_used, memory_size;
     uint32_t node_count, nodes_more; /* kept; told about and not kept */
     struct view_node {

@@ -31,7 +31,7 @@ static const struct key {
     {"spool_size", KIND_SIZE, FIELD(spool_bytes), "256M", 1 * MIB, 64 * GIB,
      "Disk space below queue/cluster for messages too long for memory, all of\n"
      "them together. When it is full, the newest transfer is refused."},
-    {"stage_size", KIND_SIZE, FIELD(stage_bytes), "1G", 1 * MIB, 1024 * GIB,
+    {"stage_size", KIND_SIZE, FIELD(stage_bytes), "1G", 1 * MIB, 64 * GIB,
      "Disk space for received files that wait to be put in place, all of them\n"
      "together. It bounds what one synchronisation can bring."},
     {"log_compat", KIND_YES_NO, FIELD(log_compat), "no", 0, 0,

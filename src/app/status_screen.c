@@ -8,6 +8,7 @@
 
 #define NODE_LINES 8 /* most lines of the table of nodes, if the rest leaves them */
 #define FILE_LINES 4
+#define WHY_COLUMNS 75 /* of a reason, on each of two lines */
 
 /* ---- words ---- */
 
@@ -45,7 +46,7 @@ static void number_words(struct text *out, uint64_t v) {
 
 /* "3.1 MB" of 2^20 bytes. */
 static void megabytes(struct text *out, uint64_t bytes) {
-    uint64_t tenths = bytes * 10 / (1u << 20);
+    uint64_t tenths = (bytes / 1024 * 10 + 512) / 1024; /* to the nearest; no overflow for any size */
     text_format(out, "%llu.%llu", (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
 }
 
@@ -144,8 +145,20 @@ static void verdict(struct screen *s, const struct status_view *v) {
     if (!wrong && v->native && is_master(v))
         text_format(&s->text, " %u workers, none of them behind", all ? all - 1 : 0);
     line_end(s);
-    if (v->why[0])
-        line_format(s, "why: %s", v->why);
+    const char *at = v->why;
+    for (int i = 0; i < 2 && *at; i++) {
+        size_t n = strlen(at);
+        if (n > WHY_COLUMNS && i == 0) { /* the last blank that leaves the line full, else a hard cut */
+            n = WHY_COLUMNS;
+            for (size_t blank = WHY_COLUMNS; blank > WHY_COLUMNS / 2; blank--)
+                if (at[blank] == ' ') {
+                    n = blank;
+                    break;
+                }
+        }
+        line_format(s, "%s%.*s", i ? "     " : "why: ", (int)n, at);
+        at += n + (at[n] == ' ');
+    }
 }
 
 /* ---- this node ---- */
@@ -185,8 +198,6 @@ static void files(struct screen *s, const struct status_view *v) {
         text_format(&s->text, "  %llu behind", (unsigned long long)v->behind);
     ago_words(&s->text, "last check", v->last_check_s);
     ago_words(&s->text, "last change", v->last_change_s);
-    if (v->tree[0])
-        text_format(&s->text, "  tree %s", v->tree);
     line_end(s);
     if (v->scan_files == VIEW_UNKNOWN)
         return;
@@ -199,6 +210,8 @@ static void files(struct screen *s, const struct status_view *v) {
     text_str(&s->text, " unreadable, ");
     number_words(&s->text, v->scan_too_many);
     text_str(&s->text, " too many");
+    if (v->tree[0])
+        text_format(&s->text, "  tree %s", v->tree);
     line_end(s);
 }
 

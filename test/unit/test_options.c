@@ -1,0 +1,98 @@
+/* test_options.c - command lines, in picket's form and in wazuh-clusterd's. */
+#include "app/options.h"
+#include "test/harness/harness.h"
+
+#include <stdio.h>
+
+static struct options o;
+static struct error e;
+
+/* Words divided by single blanks; the error code. */
+static enum err parse(const char *line) {
+    static char copy[256];
+    static char *argv[32];
+    int argc = 0;
+    strcpy(copy, line);
+    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    return options_parse(&o, argc, argv, &e);
+}
+
+TEST(options_clusterd) {
+    CHECK(!parse("/var/ossec/bin/wazuh-clusterd"));
+    CHECK(o.as_clusterd && o.command == COMMAND_RUN);
+    CHECK(!o.foreground && !o.debug && !o.stay_root && !o.test && !o.config_file);
+    CHECK_STR(o.root, "/var/ossec");
+    CHECK(!parse("wazuh-clusterd -f -d -d -r -t -c /x --root /y"));
+    CHECK(o.foreground && o.stay_root && o.test);
+    CHECK_INT(o.debug, 2);
+    CHECK_STR(o.config_file, "/x");
+    CHECK_STR(o.root, "/y");
+    CHECK(!parse("wazuh-clusterd -fddd -c/x -rt --root=/y"));
+    CHECK(o.foreground && o.stay_root && o.test);
+    CHECK_INT(o.debug, 2);
+    CHECK_STR(o.config_file, "/x");
+    CHECK(!parse("wazuh-clusterd -fV"));
+    CHECK(o.command == COMMAND_VERSION);
+    CHECK(!parse("wazuh-clusterd -h --bogus"));
+    CHECK(o.command == COMMAND_HELP);
+}
+
+/* argparse: "unrecognized arguments", "expected one argument". */
+TEST(options_clusterd_refused) {
+    static const char *const bad[] = {"-x", "-fx", "--bogus", "word", "-j", "-f-", "--rootx", "--root="};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[64], want[96];
+        snprintf(line, sizeof line, "wazuh-clusterd %s", bad[i]);
+        snprintf(want, sizeof want, "unrecognized arguments: %s", bad[i]);
+        CHECK_INT(parse(line), E_VALUE);
+        CHECK_STR(e.what, want);
+        CHECK(o.as_clusterd);
+    }
+    CHECK_INT(parse("wazuh-clusterd -c"), E_VALUE);
+    CHECK_STR(e.what, "argument -c: expected one argument");
+    CHECK_INT(parse("wazuh-clusterd --root"), E_VALUE);
+}
+
+TEST(options_picket) {
+    CHECK(!parse("picket"));
+    CHECK(o.command == COMMAND_HELP && !o.topic);
+    CHECK(!parse("./picket run -f"));
+    CHECK(o.command == COMMAND_RUN && o.foreground && !o.as_clusterd);
+    CHECK(!parse("picket status -j --root /r"));
+    CHECK(o.command == COMMAND_STATUS && o.json);
+    CHECK_STR(o.root, "/r");
+    CHECK(!parse("picket check-config -c f"));
+    CHECK(o.command == COMMAND_CHECK);
+    CHECK_STR(o.config_file, "f");
+    CHECK(!parse("picket version") && o.command == COMMAND_VERSION);
+    CHECK(!parse("picket -V") && o.command == COMMAND_VERSION);
+    CHECK(!parse("picket --help") && o.command == COMMAND_HELP);
+    CHECK(!parse("picket help config"));
+    CHECK(o.command == COMMAND_HELP);
+    CHECK_STR(o.topic, "config");
+    CHECK(!parse("picket status -h"));
+    CHECK(o.command == COMMAND_HELP);
+    CHECK_STR(o.topic, "status");
+}
+
+TEST(options_picket_refused) {
+    CHECK_INT(parse("picket fly"), E_VALUE);
+    CHECK_STR(e.what, "there is no command 'fly'");
+    CHECK_INT(parse("picket -f"), E_VALUE);
+    CHECK_INT(parse("picket status -f"), E_VALUE);
+    CHECK_INT(parse("picket run now"), E_VALUE);
+    CHECK_INT(parse("picket help a b"), E_VALUE);
+}
+
+TEST(options_cluster_control) {
+    CHECK(!parse("/var/ossec/bin/cluster_control -l"));
+    CHECK(o.command == COMMAND_CONTROL);
+}
+
+TEST(options_no_name) {
+    char *const none[] = {NULL};
+    CHECK(!options_parse(&o, 0, none, &e));
+    CHECK(o.command == COMMAND_HELP);
+}
