@@ -246,8 +246,11 @@ void integrity_receive_drop(struct integrity_worker *w) {
         pool_give(w->env->checkers, w->checker);
         w->checker = NULL;
     }
-    if (w->state == IW_READ || w->state == IW_APPLY)
-        apply_abort(&w->apply);
-    if (w->state >= IW_RECEIVE)
+    if (w->state == IW_RECEIVE)
         stage_discard(w->stage);
+    if (w->state == IW_READ || w->state == IW_APPLY) {
+        apply_abort(&w->apply); /* before its commit this discards the stage, after it nothing: the next start
+                                   finishes */
+        stage_close(w->stage);
+    }
 }
