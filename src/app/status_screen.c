@@ -30,7 +30,7 @@ static void age_words(struct text *out, uint64_t s) {
 static void ago_words(struct text *out, const char *words, uint64_t s) {
     text_format(out, "  %s ", words);
     if (s == VIEW_UNKNOWN) {
-        text_str(out, "never");
+        text_str(out, "none yet");
         return;
     }
     age_words(out, s);
@@ -44,10 +44,14 @@ static void number_words(struct text *out, uint64_t v) {
         text_format(out, "%llu", (unsigned long long)v);
 }
 
-/* "3.1 MB" of 2^20 bytes. */
-static void megabytes(struct text *out, uint64_t bytes) {
-    uint64_t tenths = (bytes / 1024 * 10 + 512) / 1024; /* to the nearest; no overflow for any size */
-    text_format(out, "%llu.%llu", (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
+/* "3.1 MB" of 2^20 bytes, "49 kB" below that. */
+static void size_words(struct text *out, uint64_t bytes) {
+    uint64_t kib = bytes / 1024, tenths = (kib * 10 + 512) / 1024; /* to the nearest; no size overflows */
+    if (kib < 1024)
+        text_format(out, "%llu kB", (unsigned long long)kib);
+    else
+        text_format(out, "%llu.%llu MB", (unsigned long long)(tenths / 10),
+                    (unsigned long long)(tenths % 10));
 }
 
 static const char *or_unknown(const char *s) {
@@ -143,7 +147,7 @@ static void verdict(struct screen *s, const struct status_view *v) {
         text_format(&s->text, "OK: %s is connected and in sync", or_unknown(v->node));
     uint32_t all = v->node_count + v->nodes_more;
     if (!wrong && v->native && is_master(v))
-        text_format(&s->text, " %u workers, none of them behind", all ? all - 1 : 0);
+        text_format(&s->text, " %u worker%s, none behind", all ? all - 1 : 0, all == 2 ? "" : "s");
     line_end(s);
     const char *at = v->why;
     for (int i = 0; i < 2 && *at; i++) {
@@ -196,7 +200,8 @@ static void files(struct screen *s, const struct status_view *v) {
     text_format(&s->text, "files   %llu", (unsigned long long)v->files);
     if (v->behind != VIEW_UNKNOWN)
         text_format(&s->text, "  %llu behind", (unsigned long long)v->behind);
-    ago_words(&s->text, "last check", v->last_check_s);
+    if (!is_master(v) || v->last_check_s != VIEW_UNKNOWN)
+        ago_words(&s->text, "last check", v->last_check_s);
     ago_words(&s->text, "last change", v->last_change_s);
     line_end(s);
     if (v->scan_files == VIEW_UNKNOWN)
@@ -278,10 +283,10 @@ static void memory(struct screen *s, const struct status_view *v) {
         return;
     line_begin(s);
     text_str(&s->text, "memory  ");
-    megabytes(&s->text, v->memory_used);
-    text_str(&s->text, " of ");
-    megabytes(&s->text, v->memory_size);
-    text_str(&s->text, " MB, fixed");
+    size_words(&s->text, v->memory_used);
+    text_str(&s->text, " used of ");
+    size_words(&s->text, v->memory_size);
+    text_str(&s->text, ", fixed at build time");
     line_end(s);
     for (uint32_t i = 0; i < v->pool_count; i++)
         line_format(s, "  %-40s %6llu now %6llu high of %6llu%s", v->pools[i].words,

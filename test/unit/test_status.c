@@ -99,7 +99,7 @@ TEST(status_worker_is_well) {
                       "NODE                 TYPE   VERSION  ADDRESS         STATE    LAST SYNC   ALIVE\n"
                       "master-node          master 4.14.7   10.0.0.1\n"
                       "edge-07              worker 4.14.7   10.0.0.7                 +18 ~1 -0\n"
-                      "memory  3.1 of 8.0 MB, fixed\n"
+                      "memory  3.1 MB used of 8.0 MB, fixed at build time\n"
                       "  windows                                       1 now      1 high of      8 FULL\n"
                       "  messages                                      0 now      9 high of     10\n"
                       "  sessions                                      1 now      2 high of      4\n");
@@ -117,7 +117,7 @@ TEST(status_worker_refused) {
                       "why: Error 3031 - the master runs another version than 4.14.6\n"
                       "     (announced_version)\n"
                       "cluster wazuh  node w1  worker  4.14.6\n"
-                      "master  10.0.0.1:1516  REFUSED  last keepalive never\n");
+                      "master  10.0.0.1:1516  REFUSED  last keepalive none yet\n");
 }
 
 /* A master with more workers and unsynchronised files than lines: those in trouble come first. */
@@ -171,7 +171,7 @@ TEST(status_master_with_many) {
                       "  etc/rules/01.xml: larger than max_zip_size\n"
                       "  etc/rules/02.xml: larger than max_zip_size\n"
                       "  ... and 27 more files\n"
-                      "memory  1.0 of 16.0 MB, fixed\n");
+                      "memory  1.0 MB used of 16.0 MB, fixed at build time\n");
 }
 
 /* Wazuh's own daemon knows no get_status; the three others still make a screen. */
