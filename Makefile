@@ -34,9 +34,12 @@ SRC := $(sort $(foreach l,$(LAYERS),$(wildcard src/$l/*.c)))
 DEPS := build/deps
 include tools/deps.mk
 
-# Bulk bytes run through these files; everything else is built for size.
-HOT_FILES := src/crypto/% src/wire/fernet_% $(ZLIB:%=zlib/%) bearssl/src/hash/% bearssl/src/symcipher/%
-level = $(if $(filter $(HOT_FILES),$1),$(strip $(HOT)),-Os)
+# Built for speed: the files that bulk bytes run through and that gain by it. Measured, -O2 against -Os: blake2b
+# 17 %, base64url 12 %, deflate 11 %, inflate 8 %, portable SHA-256 10 %. The rest of the cryptography gains
+# nothing (processor instructions), all other files are for size.
+HOT_FILES := src/crypto/blake2b.c src/crypto/base64url.c src/wire/fernet_% bearssl/src/hash/sha2small \
+    zlib/adler32 zlib/deflate zlib/inffast zlib/trees
+level = $(if $(filter $(HOT_FILES),$1),$(strip $(HOT)),$(strip $(COLD)))
 
 # ---- flags --------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
@@ -72,7 +75,7 @@ stamp = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; \
     cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 define WAY
 $1/flags: FORCE | setup-build # changes when they do, and everything is compiled again
-	$$(call stamp,$2 $3 $$(LANG_C) $$(WARN) $$(HOT))
+	$$(call stamp,$2 $3 $$(LANG_C) $$(WARN) $$(HOT) $$(HOT_FILES) $$(COLD) $$(THIRD_FLAGS) $$(SHIP_LINK))
 $1/sources: FORCE # changes when a file comes or goes
 	$$(call stamp,$5)
 $1/o/%.o: %.c $1/flags $(DEPS)/ok
@@ -124,7 +127,7 @@ define ship_link
 	    $(filter %.o %.a,$^) -Wl,--start-group $(MUSL_LIB)/libc.a $(call crt,libgcc.a) -Wl,--end-group \
 	    $(call crt,crtendS.o) $(MUSL_LIB)/crtn.o
 endef
-$(OUT)/picket.debug: $(SRC:%.c=$(OUT)/o/%.o) $(OUT)/third.a $(OUT)/sources
+$(OUT)/picket.debug: $(SRC:%.c=$(OUT)/o/%.o) $(OUT)/third.a $(OUT)/sources $(OUT)/flags
 	$(ship_link)
 $(OUT)/picket: $(OUT)/picket.debug tools/check-binary
 	$Q$(STRIP) -o $@.new $<
@@ -196,9 +199,9 @@ size: $(OUT)/picket ## where the bytes of the binary are
 memory: $(OUT)/picket ## fixed memory by owner, and the largest stack frames
 	@tools/memory $(OUT)
 BENCHES := $(patsubst test/bench/%.c,$(OUT)/bench/%,$(wildcard test/bench/bench_*.c))
-$(BENCHES): $(OUT)/bench/%: $(OUT)/o/test/bench/%.o $(OUT)/picket.a $(OUT)/third.a
+$(BENCHES) $(OUT)/bench/echo: $(OUT)/bench/%: $(OUT)/o/test/bench/%.o $(OUT)/picket.a $(OUT)/third.a
 	$(ship_link)
-bench: $(OUT)/picket $(BENCHES) ## how fast it is on this machine, built as it is shipped
+bench: $(OUT)/picket $(BENCHES) $(OUT)/bench/echo ## how fast it is on this machine, built as it is shipped
 	@for b in $(BENCHES) $(wildcard test/bench/bench); do echo "== $$b"; $$b || exit 1; done
 reproducible: $(DEPS)/ok ## builds twice in two folders and compares the binaries
 	@tools/reproducible $(BOARD) $(CC)

@@ -11,3 +11,5 @@ BEARSSL_FLAGS := -w -fno-sanitize=undefined -I$(DEPS)/src/bearssl/inc -I$(DEPS)/
 # zlib as a library that cannot allocate (Z_SOLO: the caller brings the memory) and knows no gzip wrapper.
 ZLIB := adler32 deflate inffast inflate inftrees trees zutil
 ZLIB_FLAGS := -w -fno-sanitize=undefined -DZ_SOLO -DNO_GZIP -DNO_GUNZIP -DHAVE_MEMCPY -include string.h -I$(DEPS)/src/zlib
+
+THIRD_FLAGS = $(BEARSSL_FLAGS) $(ZLIB_FLAGS)

@@ -1,4 +1,5 @@
 # board/small - a small appliance of the same processor family: bytes of flash count more than speed.
 MUSL = $(shell uname -m)-linux-musl
-HOT = -Os
+HOT = -Oz
+COLD = -Oz
 ARCH =
