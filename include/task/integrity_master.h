@@ -11,11 +11,10 @@
 #define PICKET_TASK_INTEGRITY_MASTER_H
 
 #include "base/intervals.h"
-#include "crypto/random.h"
 #include "task/integrity_compare.h"
 #include "task/scanner.h"
 #include "task/unsynced.h"
-#include "wire/xfer.h"
+#include "wire/task_text.h"
 
 /* One pool slot each. */
 struct integrity_checker {
@@ -50,7 +49,6 @@ struct integrity_env {
 
 enum integrity_master_state { IM_IDLE, IM_GRANTED, IM_CHECK, IM_QUEUED, IM_ASK, IM_SEND, IM_END };
 
-#define TASK_ID_BYTES 65
 #define TAG_BYTES (NODE_NAME_BYTES + 8)
 
 struct integrity_master {
@@ -69,7 +67,7 @@ struct integrity_master {
     bool file_begun, file_good, cancelled;
     uint64_t granted_round; /* scan round of the last permission */
     uint64_t zip_limit;     /* adaptive, bytes */
-    char task_id[UUID_TEXT_BYTES];
+    char task_id[OWN_TASK_ID_BYTES];
     char peer_task_id[TASK_ID_BYTES];
     char path[XFER_PATH_BYTES]; /* of the package coming or going, with leading slash */
     /* for get_health and the status */

@@ -49,7 +49,7 @@ struct integrity_worker {
     bool file_begun, file_good, reload;
     uint32_t create, update, remove; /* of the received classification */
     uint8_t small[BODY_SMALL_BYTES];
-    char task_id[UUID_TEXT_BYTES];    /* ours, for the incoming package */
+    char task_id[OWN_TASK_ID_BYTES];  /* ours, for the incoming package */
     char peer_task_id[TASK_ID_BYTES]; /* the master's, for ours */
     char path[XFER_PATH_BYTES];       /* of the package we send */
     char in_path[XFER_PATH_BYTES];    /* of the package that comes */

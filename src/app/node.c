@@ -2,6 +2,7 @@
 #include "app/node.h"
 
 #include "base/bytes.h"
+#include "crypto/random.h"
 
 #include <stdio.h>
 #include <string.h>

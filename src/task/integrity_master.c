@@ -2,8 +2,6 @@
  * come and go through wire/xfer; what differs is found by integrity_compare and packed by integrity_feed. */
 #include "task/integrity_master.h"
 
-#include "task/integrity_wire.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -124,7 +122,7 @@ static void start_check(struct integrity_master *m, uint32_t counter) {
         reply_error(m, counter, 3000, "no permission to check integrity was given");
         return;
     }
-    if (random_uuid(m->env->sys, m->task_id, &e) != E_OK) {
+    if (task_id_new(m->env->sys, m->task_id, &e) != E_OK) {
         go_idle(m);
         reply_error(m, counter, 1000, e.what);
         return;

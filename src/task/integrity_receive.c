@@ -2,8 +2,6 @@
  * applied set. Nothing is visible before integrity_receive_end has found the package whole. */
 #include "task/integrity_receive.h"
 
-#include "task/integrity_wire.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +49,7 @@ static enum err write(struct sink *sink, const uint8_t *bytes, size_t n, struct 
 
 enum err integrity_receive_start(struct integrity_worker *w, struct error *e) {
     struct integrity_env *env = w->env;
-    enum err err = random_uuid(env->sys, w->task_id, e);
+    enum err err = task_id_new(env->sys, w->task_id, e);
     if (err == E_OK)
         err = stage_open(w->stage, e);
     if (err != E_OK)

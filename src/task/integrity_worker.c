@@ -3,7 +3,6 @@
 #include "task/integrity_worker.h"
 
 #include "task/integrity_receive.h"
-#include "task/integrity_wire.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,13 +6,12 @@
  * errors is what a real node's Python says, because the people who read it know those words. */
 #include "base/bytes.h"
 #include "wire/session_parts.h"
+#include "wire/task_text.h"
 
 #include <string.h>
 
 /* Bodies up to this are worked off at once. */
 #define AT_ONCE_BYTES (16u << 10)
-/* A task's id with its NUL: a UUID, or "None". */
-#define TASK_ID_BYTES 64
 
 void python_bytes(struct text *out, const uint8_t *bytes, size_t n) {
     bool single = memchr(bytes, '\'', n) != NULL, twice = memchr(bytes, '"', n) != NULL;

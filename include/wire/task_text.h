@@ -1,9 +1,16 @@
-/* task/integrity_wire.h - the few texts both sides of the integrity synchronisation put on the wire. */
-#ifndef PICKET_TASK_INTEGRITY_WIRE_H
-#define PICKET_TASK_INTEGRITY_WIRE_H
+/* wire/task_text.h - the few texts that tasks of both sides put on the wire: ids, names of packages, errors.
+ */
+#ifndef PICKET_WIRE_TASK_TEXT_H
+#define PICKET_WIRE_TASK_TEXT_H
 
 #include "sys/sys.h"
 #include "wire/xfer.h"
+
+#define TASK_ID_BYTES 65     /* a peer's task id with its NUL: one opaque word */
+#define OWN_TASK_ID_BYTES 37 /* ours: a random UUID */
+
+/* A new task id. */
+enum err task_id_new(struct sys *sys, char out[OWN_TASK_ID_BYTES], struct error *e);
 
 /* "/queue/cluster/<worker>/<node>-<unix time>-<32 hex>.zip": the name of a package (reference,
  * sections 5.2, 5.3). */
