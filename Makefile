@@ -138,9 +138,15 @@ $(OUT)/picket: $(OUT)/picket.debug tools/check-binary
 # ---- tests -----------------------------------------------------------------------------------------------
 KINDS := unit flow fault
 HARNESS := $(patsubst %.c,build/test/o/%.o,$(wildcard test/harness/*.c))
+SIM := $(wildcard test/sim/*.c) # whole nodes on a network in memory; what fuzzing uses of it needs no harness
+build/test/sim.a: $(SIM:%.c=build/test/o/%.o)
+build/fuzz/sim.a: $(patsubst %.c,build/fuzz/o/%.o,$(filter-out test/sim/sim.c,$(SIM)))
+build/test/sim.a build/fuzz/sim.a:
+	$(call say,AR,$@)
+	$Qrm -f $@ && $(AR) qcsD $@ $^
 tests_of = $(patsubst test/$1/%.c,build/test/$1/%,$(wildcard test/$1/test_*.c))
 define TESTS
-build/test/$1/%: build/test/o/test/$1/%.o $$(HARNESS) build/test/picket.a build/test/third.a
+build/test/$1/%: build/test/o/test/$1/%.o $$(HARNESS) build/test/sim.a build/test/picket.a build/test/third.a
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(SANITIZE) -o $$@ $$^
@@ -162,7 +168,7 @@ unit: ## one unit test: make unit T=pool
 # ---- fuzzing -----------------------------------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
-$(FUZZERS): build/fuzz/%: build/fuzz/o/test/fuzz/%.o build/fuzz/picket.a build/fuzz/third.a
+$(FUZZERS): build/fuzz/%: build/fuzz/o/test/fuzz/%.o build/fuzz/sim.a build/fuzz/picket.a build/fuzz/third.a
 	$(call say,LINK,$@)
 	$Q$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 .PHONY: fuzz

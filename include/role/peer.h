@@ -22,7 +22,7 @@ struct peer {
 };
 
 /* Makes a link of an accepted connection. false: nothing was kept, fd is closed. */
-bool peer_open(struct peer *p, struct master *master, const struct hello *h, int fd,
-               const struct sys_addr *addr);
+bool peer_admit(struct peer *p, struct master *master, const struct hello *h, int fd,
+                const struct sys_addr *addr);
 
 #endif

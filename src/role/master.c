@@ -60,7 +60,7 @@ static void admit(struct master *m, struct stranger *s, const struct hello *h) {
     uint32_t counter = greeter_counter(&s->greeter);
     struct sys_addr addr = s->peer;
     int fd = stranger_accept(s);
-    if (!peer_open(p, m, h, fd, &addr)) {
+    if (!peer_admit(p, m, h, fd, &addr)) {
         pool_give(m->peer_pool, p);
         return;
     }

@@ -117,8 +117,8 @@ static void ended(void *owner, const struct error *why) {
     master_peer_ended(p->master, p, why);
 }
 
-bool peer_open(struct peer *p, struct master *master, const struct hello *h, int fd,
-               const struct sys_addr *addr) {
+bool peer_admit(struct peer *p, struct master *master, const struct hello *h, int fd,
+                const struct sys_addr *addr) {
     struct role_env *env = master->env;
     p->master = master;
     p->told_agents = false;

@@ -1,0 +1,557 @@
+/* sim.c - see sim.h. */
+#include "test/sim/sim.h"
+
+#include "app/config_items.h"
+#include "app/config_picket.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STILL_TURNS_MAX 200000u /* turns in a row with work to do: somebody runs in a circle */
+
+/* ---- the log ---- */
+
+static void log_write(struct log *log, enum log_level level, const char *tag, const char *subtag,
+                      const char *text) {
+    static const char *const words[] = {"ERROR", "WARNING", "INFO", "CYCLE", "DEBUG", "DEBUG2"};
+    struct sim_node *n = (struct sim_node *)((char *)log - offsetof(struct sim_node, log));
+    char line[1400];
+    int len = snprintf(line, sizeof line, "%s [%s] [%s] %s\n", words[level], tag, subtag, text);
+    if (getenv("SIM_LOG"))
+        fprintf(stderr, "%10.3f %-8s %s", (double)n->sim->net.now_ns / 1e9, n->config.node_name, line);
+    if (n->lines_n + (size_t)len + 1 > n->lines_cap) {
+        n->lines_cap = (n->lines_n + (size_t)len + 1) * 2;
+        n->lines = realloc(n->lines, n->lines_cap);
+        CHECK(n->lines);
+    }
+    memcpy(n->lines + n->lines_n, line, (size_t)len + 1);
+    n->lines_n += (size_t)len;
+}
+
+uint32_t sim_log_count(const struct sim_node *n, const char *text) {
+    uint32_t count = 0;
+    for (const char *at = n->lines; at && *at;) {
+        const char *end = strchr(at, '\n'), *hit = strstr(at, text);
+        count += hit && hit < end;
+        at = end + 1;
+    }
+    return count;
+}
+
+bool sim_log_has(const struct sim_node *n, const char *text) {
+    return sim_log_count(n, text) > 0;
+}
+
+void sim_log_clear(struct sim_node *n) {
+    n->lines_n = 0;
+    if (n->lines)
+        n->lines[0] = '\0';
+}
+
+/* ---- making ---- */
+
+static void sim_end(void *arg) {
+    struct sim *sim = arg;
+    for (uint32_t i = sim->count; i-- > 0;) {
+        struct sim_node *n = &sim->node[i];
+        if (n->node)
+            sim_stop(n);
+        close(n->root_fd);
+        free(n->lines);
+    }
+    sim_net_fini(&sim->net);
+}
+
+struct sim *sim_new(uint64_t seed) {
+    struct sim *sim = test_keep(calloc(1, sizeof *sim));
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    /* An hour ahead: files that were just written do not look as if they might still change. */
+    sim_net_init(&sim->net, ((int64_t)now.tv_sec + 3600) * 1000000000);
+    sim->net.serial = seed << 32;
+    test_at_end(sim_end, sim);
+    return sim;
+}
+
+static void config_fill(struct cluster_config *c, enum node_type type, const char *name) {
+    memset(c, 0, sizeof *c);
+    config_picket_defaults(c);
+    items_defaults(&c->items);
+    intervals_defaults(&c->intervals);
+    c->type = type;
+    strcpy(c->cluster_name, "wazuh");
+    snprintf(c->node_name, sizeof c->node_name, "%s", name);
+    strcpy(c->key, SIM_KEY);
+    c->port = 1516;
+    strcpy(c->bind_addr, "0.0.0.0");
+    strcpy(c->master, "10.0.0.1");
+    strcpy(c->nodes_json, "[\"10.0.0.1\"]");
+}
+
+struct sim_node *sim_add(struct sim *sim, enum node_type type, const char *name) {
+    char address[16], relative[16], root[sizeof sim->node[0].root];
+    CHECK(sim->count < SIM_NODES);
+    uint32_t i = sim->count++;
+    struct sim_node *n = &sim->node[i];
+    n->sim = sim;
+    if (type == NODE_MASTER)
+        strcpy(address, "10.0.0.1");
+    else
+        snprintf(address, sizeof address, "10.0.1.%u", (unsigned)(i & 0xff));
+    faults_init(&n->faults);
+    n->host = sim_host_add(&sim->net, address, sim->net.serial + i * 7919u, &n->net_sys);
+    n->faults.real = n->net_sys;
+    config_fill(&n->config, type, name);
+    n->log = (struct log){.level = LOG_DEBUG, .write = log_write};
+    snprintf(relative, sizeof relative, "n%u", i);
+    snprintf(root, sizeof root, "%s/%s", test_dir(), relative);
+    CHECK_INT(mkdir(root, 0755), 0);
+    strcpy(n->relative, relative);
+    strcpy(n->root, root);
+    snprintf(n->local, sizeof n->local, "%s/" LOCAL_SOCKET, root);
+    n->root_fd = open(n->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(n->root_fd >= 0);
+    return n;
+}
+
+/* ---- starting and ending ---- */
+
+enum err sim_try_start(struct sim_node *n, struct error *e) {
+    struct node_setup setup = {.sys = &n->faults.sys,
+                               .log = &n->log,
+                               .config = &n->config,
+                               .root = n->root_fd,
+                               .root_path = n->root,
+                               .uid = UINT32_MAX,
+                               .gid = UINT32_MAX,
+                               .picket_version = "test"};
+    CHECK(!n->node);
+    n->node = calloc(1, sizeof *n->node);
+    CHECK(n->node);
+    enum err err = node_open(n->node, &setup, e);
+    if (err != E_OK) {
+        sim_check_closed(n);
+        free(n->node);
+        n->node = NULL;
+    }
+    return err;
+}
+
+void sim_start(struct sim_node *n) {
+    struct error e;
+    if (sim_try_start(n, &e) != E_OK)
+        test_fail(__FILE__, __LINE__, "%s does not start: %s", n->config.node_name, e.what);
+}
+
+void sim_check_closed(const struct sim_node *n) {
+    const struct node *k = n->node;
+    for (int i = 0; i < POOL_COUNT; i++)
+        if (k->pools[i].used)
+            test_fail(__FILE__, __LINE__, "%s closed with %u slots out: %s", n->config.node_name,
+                      k->pools[i].used, k->pools[i].name);
+    CHECK_INT(k->loop.io_count, 0);
+    CHECK_INT(k->loop.timer_count, 0);
+    CHECK(!k->loop.work);
+    CHECK_INT(k->env.spool.used, 0);
+    CHECK_INT(n->host->real_count, 0);
+    CHECK_INT(n->host->sock_count, 0);
+}
+
+void sim_stop(struct sim_node *n) {
+    node_close(n->node);
+    sim_check_closed(n);
+    free(n->node);
+    n->node = NULL;
+}
+
+void sim_kill(struct sim_node *n, bool silent) {
+    sim_host_drop(n->host, silent);
+    free(n->node);
+    n->node = NULL;
+}
+
+/* ---- running ---- */
+
+static bool has_work(struct sim_node *n) {
+    struct loop *l = &n->node->loop;
+    if (l->work || (l->timer_count && l->heap[0]->due_ms <= n->sim->net.now_ns / 1000000u))
+        return true;
+    for (uint32_t i = 0; i < l->io_count; i++)
+        if (sim_net_events(&n->sim->net, l->io[i]->fd, l->io[i]->events))
+            return true;
+    return false;
+}
+
+static uint64_t next_timer_ns(const struct sim *sim) {
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < sim->count; i++) {
+        const struct node *k = sim->node[i].node;
+        if (k && k->loop.timer_count && k->loop.heap[0]->due_ms * 1000000u < next)
+            next = k->loop.heap[0]->due_ms * 1000000u;
+    }
+    return next;
+}
+
+void sim_step(struct sim *sim, uint64_t until_ns) {
+    struct sim_net *net = &sim->net;
+    bool busy = false;
+    sim_net_deliver(net);
+    for (uint32_t i = 0; i < sim->count; i++)
+        if (sim->node[i].node && has_work(&sim->node[i])) {
+            loop_turn(&sim->node[i].node->loop, 0);
+            sim->turns++;
+            busy = true;
+        }
+    if (busy) {
+        net->now_ns += SIM_TURN_NS;
+        if (++sim->still_turns > STILL_TURNS_MAX)
+            test_fail(__FILE__, __LINE__, "the nodes run in a circle");
+        return;
+    }
+    sim->still_turns = 0;
+    uint64_t next = next_timer_ns(sim), packet = sim_net_next(net);
+    if (packet < next)
+        next = packet;
+    if (next > until_ns)
+        next = until_ns;
+    net->now_ns = next > net->now_ns ? next : net->now_ns + SIM_TURN_NS;
+}
+
+uint64_t sim_ms(const struct sim *sim) {
+    return sim->net.now_ns / 1000000u;
+}
+
+void sim_run(struct sim *sim, uint64_t ms) {
+    uint64_t until = sim->net.now_ns + ms * 1000000u;
+    while (sim->net.now_ns < until)
+        sim_step(sim, until);
+}
+
+bool sim_until(struct sim *sim, uint64_t ms, uint64_t look_ms, bool (*cond)(void *arg), void *arg) {
+    uint64_t until = sim->net.now_ns + ms * 1000000u;
+    while (!cond(arg)) {
+        if (sim->net.now_ns >= until)
+            return false;
+        sim_run(sim, look_ms);
+    }
+    return true;
+}
+
+/* ---- the state ---- */
+
+bool sim_joined(const struct sim_node *n) {
+    return n->node && n->node->worker.state == WORKER_JOINED;
+}
+
+struct peer *sim_peer(const struct sim_node *master, const char *name) {
+    struct peer *p = master->node->master.peers;
+    while (p && strcmp(p->name, name) != 0)
+        p = p->next;
+    return p;
+}
+
+uint32_t sim_pool_used(const struct sim_node *n, enum pool_id id) {
+    return n->node->pools[id].used;
+}
+
+/* ---- comparing ---- */
+
+static char difference[600];
+
+static struct sim_node *find_master(struct sim *sim) {
+    for (uint32_t i = 0; i < sim->count; i++)
+        if (sim->node[i].config.type == NODE_MASTER && sim->node[i].node)
+            return &sim->node[i];
+    return NULL;
+}
+
+static const char *unlike_in_memory(const struct sim_node *w, const struct sim_node *m) {
+    const struct integrity_worker *i = &w->node->integrity_worker;
+    uint8_t a[32], b[32];
+    if (!sim_joined(w))
+        return "has not joined";
+    if (i->state != IW_IDLE || !i->checked || !i->in_sync || w->node->env.scanner.work.queued)
+        return "does not know itself in sync";
+    manifest_tree_hash(&m->node->manifest, a);
+    manifest_tree_hash(&w->node->manifest, b);
+    return memcmp(a, b, sizeof a) ? "has another tree" : NULL;
+}
+
+/* Does each synchronised file below one root lie below the other with the same content? path: NUL-terminated,
+ * below the root, of len bytes. */
+static bool covers(const struct sim_node *of, const struct sim_node *by, char *path, size_t len) {
+    char full[4600];
+    bool good = true;
+    snprintf(full, sizeof full, "%s/%s", of->root, path);
+    DIR *d = opendir(full);
+    for (struct dirent *e; good && d && (e = readdir(d)) != NULL;) {
+        uint8_t item;
+        int n = snprintf(path + len, 4096 - len, "%s%s", len ? "/" : "", e->d_name);
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        if (e->d_type == DT_DIR) {
+            good = strcmp(path, "queue") == 0 || covers(of, by, path, len + (size_t)n);
+        } else if (items_judge(&of->config.items, path, len + (size_t)n, &item, NULL) == E_OK) {
+            size_t x = 0, y = 0;
+            char below[4600];
+            snprintf(below, sizeof below, "%s/%s", of->relative, path);
+            char *a = test_read_file(below, &x);
+            snprintf(below, sizeof below, "%s/%s", by->relative, path);
+            char *b = test_read_file(below, &y);
+            good = a && b && x == y && memcmp(a, b, x) == 0;
+            if (!good)
+                snprintf(difference, sizeof difference, "%s of %s is not that of %s", path,
+                         of->config.node_name, by->config.node_name);
+        }
+    }
+    if (d)
+        closedir(d);
+    path[len] = '\0';
+    return good;
+}
+
+static bool same_on_disk(const struct sim_node *a, const struct sim_node *b) {
+    char path[4096] = "";
+    return covers(a, b, path, 0) && covers(b, a, path, 0);
+}
+
+static const char *find_difference(struct sim *sim, bool on_disk) {
+    struct sim_node *m = find_master(sim);
+    if (!m)
+        return "there is no master";
+    for (uint32_t i = 0; i < sim->count; i++) {
+        struct sim_node *w = &sim->node[i];
+        if (!w->node || w->config.type == NODE_MASTER)
+            continue;
+        const char *why = unlike_in_memory(w, m);
+        if (why) {
+            snprintf(difference, sizeof difference, "%s %s", w->config.node_name, why);
+            return difference;
+        }
+        if (on_disk && !same_on_disk(m, w))
+            return difference;
+        if (on_disk && sim_leftover(w)) {
+            snprintf(difference, sizeof difference, "%s left %s", w->config.node_name, sim_leftover(w));
+            return difference;
+        }
+    }
+    return NULL;
+}
+
+const char *sim_difference(struct sim *sim) {
+    return find_difference(sim, true);
+}
+
+static bool is_same(void *arg) {
+    return !find_difference(arg, false) && !find_difference(arg, true);
+}
+
+bool sim_converges(struct sim *sim, uint64_t ms) {
+    bool good = sim_until(sim, ms, 250, is_same, sim);
+    if (!good)
+        printf("not the same after %llu ms: %s\n", (unsigned long long)ms, sim_difference(sim));
+    return good;
+}
+
+/* ---- files ---- */
+
+/* Waits for the next tick of the clock that files are stamped with: a later change gets another stamp. */
+static void next_tick(void) {
+    struct timespec then, now, pause = {.tv_nsec = 500000};
+    clock_gettime(CLOCK_REALTIME_COARSE, &then);
+    do {
+        nanosleep(&pause, NULL);
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    } while (now.tv_nsec == then.tv_nsec && now.tv_sec == then.tv_sec);
+}
+
+static void path_of(const struct sim_node *n, const char *path, char *out, size_t cap) {
+    snprintf(out, cap, "%s/%s", n->root, path);
+}
+
+void sim_write_bytes(const struct sim_node *n, const char *path, const void *bytes, size_t count) {
+    char below[4300];
+    snprintf(below, sizeof below, "%s/%s", n->relative, path);
+    test_write_file(below, bytes, count);
+    next_tick();
+}
+
+void sim_write(const struct sim_node *n, const char *path, const char *text) {
+    sim_write_bytes(n, path, text, strlen(text));
+}
+
+void sim_write_random(const struct sim_node *n, const char *path, size_t count, uint64_t seed) {
+    uint64_t *bytes = malloc(count + 8);
+    CHECK(bytes);
+    for (size_t i = 0; i * 8 < count; i++)
+        bytes[i] = test_random(&seed);
+    sim_write_bytes(n, path, bytes, count);
+    free(bytes);
+}
+
+void sim_remove(const struct sim_node *n, const char *path) {
+    char full[4300];
+    path_of(n, path, full, sizeof full);
+    CHECK_INT(unlink(full), 0);
+}
+
+void sim_rename(const struct sim_node *n, const char *from, const char *to) {
+    char a[4300], b[4300];
+    path_of(n, from, a, sizeof a);
+    path_of(n, to, b, sizeof b);
+    CHECK_INT(rename(a, b), 0);
+}
+
+char *sim_read(const struct sim_node *n, const char *path) {
+    char below[4300];
+    snprintf(below, sizeof below, "%s/%s", n->relative, path);
+    return test_read_file(below, NULL);
+}
+
+bool sim_exists(const struct sim_node *n, const char *path) {
+    char full[4300];
+    path_of(n, path, full, sizeof full);
+    return access(full, F_OK) == 0;
+}
+
+static bool is_own_name(const char *name) {
+    size_t n = strlen(name);
+    return strcmp(name, ".stage") == 0 || strcmp(name, STAGE_JOURNAL) == 0 || strcmp(name, ".picket") == 0 ||
+           (n > 11 && strcmp(name + n - 11, ".picket-new") == 0);
+}
+
+static const char *leftover_below(char *path, size_t len) {
+    const char *found = NULL;
+    DIR *d = opendir(path);
+    for (struct dirent *e; !found && d && (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        int n = snprintf(path + len, 4096 - len, "/%s", e->d_name);
+        if (is_own_name(e->d_name))
+            found = path;
+        else if (e->d_type == DT_DIR)
+            found = leftover_below(path, len + (size_t)n);
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+const char *sim_leftover(const struct sim_node *n) {
+    static char path[4096];
+    snprintf(path, sizeof path, "%s", n->root);
+    return leftover_below(path, strlen(path));
+}
+
+static void put(const struct sim_node *n, const char *path, const char *text) {
+    char below[4300];
+    snprintf(below, sizeof below, "%s/%s", n->relative, path);
+    test_write_file(below, text, strlen(text));
+}
+
+void sim_fill(const struct sim_node *n) {
+    put(n, "etc/client.keys", "001 agent any 0011223344\n");
+    put(n, "etc/ossec.conf", "not synchronised");
+    put(n, "etc/rules/local_rules.xml", "<group/>\n");
+    put(n, "etc/rules/empty.xml", "");
+    put(n, "etc/rules/deep/er/than.xml", "<deep/>\n");
+    put(n, "etc/decoders/local_decoder.xml", "<decoder/>\n");
+    put(n, "etc/lists/amazon/aws-eventnames", "a:b\n");
+    put(n, "etc/shared/default/agent.conf", "<agent_config/>\n");
+    put(n, "etc/shared/default/merged.mg", "!16 agent.conf\n<agent_config/>\n");
+    put(n, "etc/shared/ar.conf", "excluded");
+    put(n, "var/multigroups/1a2b3c4d/merged.mg", "mg\n");
+    sim_write_random(n, "etc/lists/noise", 70000, 5);
+}
+
+/* ---- who speaks by hand ---- */
+
+static void guest_end(void *arg) {
+    guest_fini(arg);
+}
+
+struct sim_guest *sim_guest(struct sim *sim, const char *address) {
+    struct sim_guest *g = test_keep(calloc(1, sizeof *g));
+    guest_init(g, &sim->net, address, SIM_KEY, sim->net.serial);
+    test_at_end(guest_end, g);
+    return g;
+}
+
+bool sim_hears(struct sim *sim, struct sim_guest *g, struct sim_heard *h, uint64_t ms) {
+    uint64_t until = sim->net.now_ns + ms * 1000000u;
+    while (!guest_hear(g, h)) {
+        if (g->closed || sim->net.now_ns >= until)
+            return false;
+        sim_step(sim, until);
+    }
+    return true;
+}
+
+bool sim_closes(struct sim *sim, struct sim_guest *g, uint64_t ms) {
+    static struct sim_heard h;
+    uint64_t until = sim->net.now_ns + ms * 1000000u;
+    while (!g->closed && sim->net.now_ns < until) {
+        guest_hear(g, &h);
+        sim_step(sim, until);
+    }
+    return g->closed;
+}
+
+void sim_says_hello(struct sim_node *m, struct sim_guest *g, const char *name) {
+    static struct sim_heard h;
+    char text[200];
+    guest_connect(g, "10.0.0.1", m->config.port);
+    sim_run(m->sim, 5);
+    snprintf(text, sizeof text, "%s %s worker %s", name, m->config.cluster_name, m->config.announced_version);
+    guest_ask_text(g, "hello", text);
+    CHECK(sim_hears(m->sim, g, &h, 1000));
+    snprintf(text, sizeof text, "Client %s added", name);
+    CHECK_STR((char *)h.bytes, text);
+}
+
+const char *sim_asks(struct sim_node *n, const char *command, const char *payload, char answer[13]) {
+    struct sim_heard *h = test_keep(malloc(sizeof *h));
+    struct sim_guest g;
+    guest_init(&g, &n->sim->net, "127.0.0.1", SIM_KEY, 1);
+    guest_connect_local(&g, n->local);
+    sim_run(n->sim, 5);
+    guest_ask_text(&g, command, payload);
+    bool heard = sim_hears(n->sim, &g, h, 30000);
+    guest_fini(&g);
+    sim_run(n->sim, 5);
+    n->sim->net.host_count--; /* the address is free again */
+    CHECK(heard);
+    strcpy(answer, h->command);
+    return (char *)h->bytes;
+}
+
+const char *sim_status(struct sim_node *n) {
+    char answer[13];
+    const char *text = sim_asks(n, "get_status", "", answer);
+    CHECK_STR(answer, "ok");
+    return text;
+}
+
+/* ---- a pair ---- */
+
+struct sim_pair sim_pair(uint64_t seed) {
+    struct sim_pair p;
+    p.sim = sim_new(seed);
+    p.m = sim_add(p.sim, NODE_MASTER, "master");
+    p.w = sim_add(p.sim, NODE_WORKER, "w1");
+    sim_fill(p.m);
+    return p;
+}
+
+struct sim_pair sim_pair_synced(uint64_t seed) {
+    struct sim_pair p = sim_pair(seed);
+    sim_start(p.m);
+    sim_start(p.w);
+    CHECK(sim_converges(p.sim, 30000));
+    return p;
+}
