@@ -187,7 +187,8 @@ size_t session_rx_want(const struct session *s);
  * does for 3025, 3050 and 3051). */
 enum err session_rx(struct session *s, const uint8_t *bytes, size_t n);
 /* Bytes to be written now (header and first payload bytes always in the same run: reference, pitfall 1);
- * encodes more when there is room. 0: nothing. Then session_tx_ack how many went. */
+ * encodes more when there is room. 0: nothing, or the session has failed. Then session_tx_ack how many went.
+ */
 size_t session_tx_buf(struct session *s, const uint8_t **bytes);
 void session_tx_ack(struct session *s, size_t n);
 /* Works off a long message and feeds transfers, at most about TURN_BYTES. To be called in every turn in which

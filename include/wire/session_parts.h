@@ -54,8 +54,8 @@ void tx_small_request(struct session *s, uint32_t counter, const char *command, 
 /* Makes body's content that of an item which is not queued yet; body is empty afterwards, or kept on an
  * error. */
 enum err tx_item_take(struct session *s, struct tx_item *item, struct blob *body, struct error *e);
-/* The content of a short body, in the scratch when it is not in memory; NULL (e) when it cannot be read. */
-const uint8_t *tx_small_body(struct session *s, const struct blob *body, struct error *e);
+/* The content of a short body: where it lies, or in the scratch when it is not in memory. */
+enum err tx_small_body(struct session *s, const struct blob *body, const uint8_t **bytes, struct error *e);
 /* A free place in the queue of long messages, filled in by the caller and then counted in by tx_long_queue;
  * NULL: none. reply: may take the last one. */
 struct tx_item *tx_long_place(struct session *s, bool reply);

@@ -157,12 +157,24 @@ static void request(struct session *s, const struct message *m) {
     s->events->request(s->owner, s, m);
 }
 
+/* What was begun as the reply to a request of ours, which was given up meanwhile, is a request like others.
+ */
+static void judge_again(const struct session *s, struct message *m) {
+    m->cmd = cmd_find(m->command);
+    if (!cmd_allowed(m->cmd, s->to))
+        message_refuse(m, 0);
+    else if (m->body.size > cmd_most(m->cmd))
+        message_refuse(m, 3050);
+}
+
 /* A whole message with good token: whose is it? True when the message is kept. */
 static bool dispatch(struct session *s, struct message *m) {
     struct request_slot *slot = box_find(s, m->counter);
     bool kept = false;
     if (slot)
         m->cmd = CMD_UNKNOWN;
+    else if (m->cmd == CMD_UNKNOWN)
+        judge_again(s, m);
     if (s->events->alive)
         s->events->alive(s->owner, s, m->cmd);
     if (slot)

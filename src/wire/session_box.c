@@ -109,29 +109,34 @@ enum err session_request_long(struct session *s, const char *command, const uint
     return E_OK;
 }
 
+/* A short body takes the short way. */
+static enum err request_small_blob(struct session *s, const char *command, struct blob *body, reply_fn *reply,
+                                   void *arg, struct error *e) {
+    const uint8_t *bytes;
+    enum err err = tx_small_body(s, body, &bytes, e);
+    if (!err)
+        err = session_request(s, command, bytes, (size_t)body->size, reply, arg, e);
+    if (!err)
+        blob_reset(body);
+    return err;
+}
+
 enum err session_request_blob(struct session *s, const char *command, struct blob *body, reply_fn *reply,
                               void *arg, struct error *e) {
-    if (body->size <= SMALL_MAX_BYTES) {
-        const uint8_t *bytes = tx_small_body(s, body, e);
-        enum err err =
-            bytes ? session_request(s, command, bytes, (size_t)body->size, reply, arg, e) : e->code;
-        if (err == E_OK)
-            blob_reset(body);
-        return err;
-    }
     enum err err = check(s, command, e);
     if (err)
         return err;
+    if (body->size <= SMALL_MAX_BYTES)
+        return request_small_blob(s, command, body, reply, arg, e);
     struct tx_item *item = tx_long_place(s, false);
     if (!item)
         return error_set(e, E_SPACE, 0, "request %s: too many long messages wait", command);
-    if (!box_take(s))
-        return error_set(e, E_POOL, 0, "request %s: too many requests wait for their replies", command);
+    if (!box_take(s)) /* before body is taken over: afterwards nothing may fail */
+        return error_set(e, E_POOL, 0, "request %s: too many are without their reply", command);
     err = tx_item_take(s, item, body, e);
-    if (err == E_OK)
-        err = box_put(s, command, reply, arg, &item->counter, e);
     if (err)
         return err;
+    box_put(s, command, reply, arg, &item->counter, e);
     item->request = true;
     strcpy(item->command, command);
     tx_long_queue(s);

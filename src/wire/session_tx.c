@@ -318,7 +318,8 @@ static void fill(struct session *s) {
 size_t session_tx_buf(struct session *s, const uint8_t **bytes) {
     fill(s);
     *bytes = s->tx + s->tx_start;
-    return s->tx_end - s->tx_start;
+    /* A session that failed falls silent: its last frame may be a header without its payload. */
+    return s->error.code ? 0 : s->tx_end - s->tx_start;
 }
 
 void session_tx_ack(struct session *s, size_t n) {
@@ -380,12 +381,13 @@ enum err tx_item_take(struct session *s, struct tx_item *item, struct blob *body
     return E_OK;
 }
 
-const uint8_t *tx_small_body(struct session *s, const struct blob *body, struct error *e) {
+enum err tx_small_body(struct session *s, const struct blob *body, const uint8_t **bytes, struct error *e) {
     size_t n;
-    const uint8_t *bytes = blob_bytes(body);
-    if (bytes || blob_read(body, 0, s->shared->scratch, SMALL_MAX_BYTES, &n, e))
-        return bytes;
-    return s->shared->scratch;
+    *bytes = blob_bytes(body);
+    if (*bytes)
+        return E_OK;
+    *bytes = s->shared->scratch;
+    return blob_read(body, 0, s->shared->scratch, SMALL_MAX_BYTES, &n, e);
 }
 
 enum err tx_reply_blob(struct session *s, uint32_t counter, const char *command, struct blob *body,
@@ -393,9 +395,10 @@ enum err tx_reply_blob(struct session *s, uint32_t counter, const char *command,
     if (s->ended || s->error.code)
         return error_set(e, E_CLOSED, 0, "reply %s: the session ends", command);
     if (body->size <= SMALL_MAX_BYTES) {
-        const uint8_t *bytes = tx_small_body(s, body, e);
-        if (!bytes)
-            return e->code;
+        const uint8_t *bytes;
+        enum err read = tx_small_body(s, body, &bytes, e);
+        if (read)
+            return read;
         tx_reply(s, counter, command, bytes, (size_t)body->size);
         blob_reset(body);
         return E_OK;

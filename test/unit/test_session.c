@@ -662,6 +662,39 @@ TEST(box_is_bounded_and_the_oldest_abandoned_goes) {
     PEER_LOG(p, "request syn_m_c_ok \"\"\n");
 }
 
+TEST(reply_that_turns_into_a_request_is_judged_as_one) {
+    static const struct {
+        const char *command;
+        size_t n;
+        const char *reply;
+    } says[] = {{"syn_m_c", 3, "unknown command 'b'syn_m_c''"},
+                {"nonsense", 3, "unknown command 'b'nonsense''"},
+                {"get_nodes", 70000, CLUSTER("3050", "get_nodes of 93432 bytes on the wire")},
+                {"get_nodes", 3, NULL},
+                {"ok", 3, NULL}};
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        struct peer *p = open_peer(TO_MASTER, NULL);
+        uint8_t *big = test_keep(calloc(1, says[i].n));
+        for (uint32_t k = 0; k < REQUESTS_PER_SESSION; k++)
+            CHECK_INT(session_request(&p->s, "echo", "x", 1, NULL, NULL, NULL), E_OK);
+        struct pieces d = pieces_make(p, 1000, says[i].command, big, says[i].n);
+        pieces_say(p, &d, 50); /* 1000 is ours still */
+        clock_.now_ms += 20000;
+        session_tick(&p->s, clock_.now_ms);
+        CHECK_INT(session_request(&p->s, "echo", "y", 1, NULL, NULL, NULL), E_OK); /* in its place */
+        peer_drain(p, SIZE_MAX);
+        p->out_at = p->out_n;
+        CHECK_INT(pieces_say(p, &d, SIZE_MAX), E_OK);
+        if (says[i].reply)
+            EXPECT(p, 1000, "err --------", says[i].reply);
+        else if (i == 3)
+            EXPECT(p, 1000, "ok ---------", "served");
+        EXPECT_NOTHING(p);
+        CHECK_INT(strlen(p->log_buf) > 0, i == 3);
+        peer_close(p);
+    }
+}
+
 TEST(forgotten_requests_tell_nobody) {
     struct peer *p = open_peer(TO_WORKER, NULL);
     int other;
@@ -1001,6 +1034,33 @@ TEST(spool_that_breaks_while_it_is_sent_closes) {
     peer_drain(p, SIZE_MAX);
     CHECK_INT(session_step(&p->s), STEP_FAILED);
     CHECK_INT(p->s.error.code, E_SYS);
+}
+
+TEST(request_of_any_length) {
+    static const size_t sizes[] = {0, 1, 4096, 4097, 100000, 400000};
+    for (size_t i = 0; i < 6; i++) {
+        struct peer *p = open_peer(TO_MASTER, NULL);
+        uint8_t *big = test_keep(calloc(1, sizes[i] + 1)), small[8192];
+        struct blob body;
+        blob_init(&body, small, sizeof small, p->shared.windows, p->shared.spill, UINT64_MAX);
+        memset(big, 'z', sizes[i]);
+        blob_append(&body, big, sizes[i], NULL);
+        CHECK_INT(session_request_blob(&p->s, "control_res", &body, peer_reply, p, NULL), E_OK);
+        memset(small, 0, sizeof small);
+        CHECK_INT(body.size, 0);
+        peer_expect(p, __FILE__, __LINE__, 1000, "control_res ", big, sizes[i]);
+        CHECK_INT(p->spill.open, 0);
+        /* on an error body stays the caller's */
+        for (uint32_t k = 0; k < REQUESTS_PER_SESSION - 1; k++)
+            CHECK_INT(session_request(&p->s, "echo", "x", 1, peer_reply, p, NULL), E_OK);
+        blob_append(&body, big, sizes[i], NULL);
+        CHECK_INT(session_request_blob(&p->s, "control_res", &body, peer_reply, p, NULL), E_POOL);
+        CHECK_INT(body.size, sizes[i]);
+        CHECK_INT(session_request_blob(&p->s, "control_res_", &body, peer_reply, p, NULL), E_LIMIT);
+        CHECK_INT(body.size, sizes[i]);
+        blob_reset(&body);
+        peer_close(p);
+    }
 }
 
 TEST(reply_of_any_length) {
