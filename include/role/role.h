@@ -32,5 +32,7 @@ struct role_env {
 
 /* "Not built into this node": the plain answer to commands whose work comes with other parts of picket. */
 void role_not_served(struct session *s, uint32_t counter, const char *what);
+/* The same for a command whose payload is the id of a string received before: that string goes too. */
+void role_string_not_served(struct session *s, const struct message *m, const char *what);
 
 #endif

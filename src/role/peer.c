@@ -13,6 +13,17 @@ void role_not_served(struct session *s, uint32_t counter, const char *what) {
     session_reply_error(s, counter, &w);
 }
 
+/* A master that sends agent groups every ten seconds would else fill the session's places for strings with
+ * refused ones, be told err to new_str, and log a Python error each time. */
+void role_string_not_served(struct session *s, const struct message *m, const char *what) {
+    size_t n;
+    const char *id = message_text(m, &n);
+    struct xfer_string *x = id ? xfer_string_find(s, id, n) : NULL;
+    if (x)
+        xfer_string_drop(s, x);
+    role_not_served(s, m->counter, what);
+}
+
 /* ---- commands ---- */
 
 static void integrity(struct peer *p, const struct message *m) {
@@ -28,8 +39,14 @@ static void agent_info_permission(struct peer *p, const struct message *m) {
     session_reply_text(&p->link.session, m->counter, "ok", "False");
 }
 
+#define NO_AGENTS "this master does not serve agent information and groups"
+
+static void agent_info(struct peer *p, const struct message *m) {
+    role_string_not_served(&p->link.session, m, NO_AGENTS);
+}
+
 static void not_served(struct peer *p, const struct message *m) {
-    role_not_served(&p->link.session, m->counter, "this master does not serve agent information and groups");
+    role_not_served(&p->link.session, m->counter, NO_AGENTS);
 }
 
 static void second_hello(struct peer *p, const struct message *m) {
@@ -55,7 +72,7 @@ static const struct {
     {CMD_SYN_I_W_M_E, integrity},
     {CMD_SYN_I_W_M_R, integrity},
     {CMD_SYN_A_W_M_P, agent_info_permission},
-    {CMD_SYN_A_W_M, not_served},
+    {CMD_SYN_A_W_M, agent_info},
     {CMD_SYN_W_G_C, not_served},
     {CMD_HELLO, second_hello},
     {CMD_GET_NODES, get_nodes},

@@ -208,8 +208,12 @@ static void request(void *owner, struct session *s, const struct message *m) {
         }
         role_not_served(s, m->counter, "hello has not been answered yet");
         break;
+    case CMD_SYN_G_M_W:
+    case CMD_SYN_G_M_W_C:
+        role_string_not_served(s, m, "this worker does not serve agent groups");
+        break;
     default:
-        role_not_served(s, m->counter, "this worker does not serve agent information and groups");
+        role_not_served(s, m->counter, "this worker does not serve this command");
         break;
     }
 }
