@@ -43,6 +43,7 @@ static void retry(struct worker *w, const char *why) {
     uint32_t most = w->env->config->intervals.connection_retry_ms;
     bool news = strcmp(why, w->why) != 0;
     close_attempt(w);
+    w->addr_turn++; /* whatever was wrong with this address, the next attempt is for another */
     w->pause_ms = w->pause_ms < most / 2 ? w->pause_ms * 2 : most;
     if (w->pause_ms < PAUSE_LEAST_MS)
         w->pause_ms = (uint32_t)min_size(PAUSE_LEAST_MS, most);
@@ -275,7 +276,6 @@ static void connect_to(struct worker *w) {
     int rc = sys->connect(sys, addr, &w->fd);
     if (rc < 0 && rc != -EINPROGRESS) {
         w->fd = -1;
-        w->addr_turn++;
         sys_addr_words(addr, words);
         snprintf(text, sizeof text, "connecting to %s port %u", words, w->env->config->port);
         retry_os(w, text, -rc);
@@ -302,7 +302,6 @@ static void connected(struct worker *w) {
         return;
     }
     sys_addr_words(&w->addr[w->addr_turn % w->addr_count], words);
-    w->addr_turn++;
     snprintf(text, sizeof text, "connecting to %s port %u", words, w->env->config->port);
     retry_os(w, text, os);
 }
