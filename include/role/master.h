@@ -18,6 +18,7 @@ struct master {
     struct stranger *held;
     struct hello held_hello;
     struct peer *probed;
+    uint64_t probe_ms; /* monotonic: when it was asked */
     struct loop_timer probe_timer;
     struct log_brake connection_brake;
 };

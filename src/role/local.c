@@ -240,15 +240,15 @@ enum err local_open(struct local_server *l, struct role_env *env, struct master 
 void local_close(struct local_server *l) {
     struct error why = {.code = E_OK};
     struct role_env *env = l->env;
+    if (l->fd >= 0) { /* first, or somebody comes in while the others go */
+        loop_io_remove(env->loop, &l->io);
+        env->sys->close(env->sys, l->fd);
+        env->sys->unlinkat(env->sys, env->root, LOCAL_SOCKET, false);
+        l->fd = -1;
+    }
     for (struct local_client *c = l->clients; c; c = c->next)
         link_doom(&c->link, &why);
     while (l->clients) /* the dooms are reaped as work */
         loop_turn(env->loop, 0);
     loop_timer_stop(env->loop, &l->timer);
-    if (l->fd < 0)
-        return;
-    loop_io_remove(env->loop, &l->io);
-    env->sys->close(env->sys, l->fd);
-    env->sys->unlinkat(env->sys, env->root, LOCAL_SOCKET, false);
-    l->fd = -1;
 }

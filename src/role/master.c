@@ -76,42 +76,47 @@ static void admit(struct master *m, struct stranger *s, const struct hello *h) {
     link_kick(&p->link);
 }
 
-/* The old link is dead: it goes, the newcomer comes. */
-static void evict(void *arg) {
-    struct master *m = arg;
-    struct peer *old = m->probed;
-    struct error why;
+static void hello(void *arg, struct stranger *s, const struct hello *h);
+
+static void probe_ends(struct master *m) {
     m->probed = NULL;
-    if (old) {
-        error_set(&why, E_TIME, 0, "it did not answer, and the node came back on a new connection");
-        link_doom(&old->link, &why);
-    }
-    struct stranger *s = m->held;
     m->held = NULL;
-    if (s) { /* the old peer's slot and name are free from the next turn on */
-        old = find_peer(m, m->held_hello.name);
-        if (old)
-            old->name[0] = '\0';
-        admit(m, s, &m->held_hello);
-    }
+    loop_timer_stop(m->env->loop, &m->probe_timer);
 }
 
 static void alive_after_all(struct master *m) {
     struct stranger *s = m->held;
-    m->probed = NULL;
-    m->held = NULL;
-    loop_timer_stop(m->env->loop, &m->probe_timer);
+    probe_ends(m);
     if (s)
         refuse(m, s, &m->held_hello, 3028, m->held_hello.name);
 }
 
+/* The old link had its time, or has ended. On a slow line the answer may come late; any other word is as
+ * good. A dead one goes, and master_peer_ended comes back here when its slot and its name are free. */
+static void probe_over(void *arg) {
+    struct master *m = arg;
+    struct peer *old = m->probed;
+    if (old && old->heard_ms > m->probe_ms) {
+        alive_after_all(m);
+        return;
+    }
+    if (old) {
+        struct error why;
+        error_set(&why, E_TIME, 0, "it did not answer, and the node came back on a new connection");
+        link_doom(&old->link, &why);
+        return;
+    }
+    struct stranger *s = m->held;
+    struct hello h = m->held_hello;
+    probe_ends(m);
+    if (s)
+        hello(m, s, &h); /* somebody else may have taken the name meanwhile */
+}
+
 static void probe_answered(void *arg, struct session *session, const struct reply *r) {
     struct master *m = arg;
-    (void)session;
-    if (m->probed && r->kind == REPLY_OK)
+    if (m->probed && session == &m->probed->link.session && r->kind == REPLY_OK)
         alive_after_all(m);
-    else if (m->probed && r->kind == REPLY_LOST)
-        loop_timer_set(m->env->loop, &m->probe_timer, m->env->loop->now_ms);
 }
 
 /* A node that comes back before its dead connection was noticed must not be locked out by it (users'
@@ -126,6 +131,7 @@ static void ask_old_link(struct master *m, struct stranger *s, const struct hell
     m->held = s;
     m->held_hello = *h;
     m->probed = old;
+    m->probe_ms = m->env->loop->now_ms;
     stranger_hold(s);
     link_kick(&old->link);
     loop_timer_set(m->env->loop, &m->probe_timer, m->env->loop->now_ms + PROBE_MS);
@@ -153,7 +159,7 @@ static void hello(void *arg, struct stranger *s, const struct hello *h) {
 static void held_gone(void *arg, struct stranger *s) {
     struct master *m = arg;
     if (m->held == s)
-        m->held = NULL;
+        probe_ends(m);
 }
 
 /* ---- connections ---- */
@@ -229,7 +235,7 @@ enum err master_open(struct master *m, struct role_env *env, struct pool *strang
     m->peer_pool = peer_pool;
     loop_io_init(&m->io, ready, m);
     loop_timer_init(&m->keepalive_timer, check_keepalive, m);
-    loop_timer_init(&m->probe_timer, evict, m);
+    loop_timer_init(&m->probe_timer, probe_over, m);
     strangers_init(&m->strangers, env, stranger_pool, env->shared.key);
     m->strangers.hello = hello;
     m->strangers.gone = held_gone;
@@ -252,6 +258,11 @@ enum err master_open(struct master *m, struct role_env *env, struct pool *strang
 
 void master_close(struct master *m) {
     struct error why = {.code = E_OK};
+    if (m->fd >= 0) { /* first, or somebody comes in while the others go */
+        loop_io_remove(m->env->loop, &m->io);
+        m->env->sys->close(m->env->sys, m->fd);
+        m->fd = -1;
+    }
     strangers_close(&m->strangers);
     for (struct peer *p = m->peers; p; p = p->next)
         link_doom(&p->link, &why);
@@ -260,9 +271,4 @@ void master_close(struct master *m) {
     loop_timer_stop(m->env->loop, &m->keepalive_timer);
     loop_timer_stop(m->env->loop, &m->probe_timer);
     scanner_stop(&m->env->scanner);
-    if (m->fd >= 0) {
-        loop_io_remove(m->env->loop, &m->io);
-        m->env->sys->close(m->env->sys, m->fd);
-        m->fd = -1;
-    }
 }

@@ -92,7 +92,6 @@ void stranger_refuse(struct stranger *s, const struct wazuh_error *why) {
 
 void stranger_hold(struct stranger *s) {
     s->held = true;
-    s->io.events = 0;
 }
 
 int stranger_accept(struct stranger *s) {
@@ -146,7 +145,7 @@ static void ready(void *arg, short events) {
         ptrdiff_t n = s->held ? 0 : sys->recv(sys, s->fd, buf, want);
         if (n == -EAGAIN)
             return;
-        if (n <= 0) { /* also: the connection of a held one broke */
+        if (n <= 0) { /* also: a held one has nothing to say before it is answered, so it is going */
             drop(s);
             return;
         }
