@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -419,6 +420,16 @@ bool sim_exists(const struct sim_node *n, const char *path) {
     return access(full, F_OK) == 0;
 }
 
+static int wipe_one(const char *path, const struct stat *st, int type, struct FTW *at) {
+    (void)st, (void)type;
+    return at->level ? remove(path) : 0;
+}
+
+void sim_wipe(const struct sim_node *n) {
+    CHECK(!n->node);
+    CHECK_INT(nftw(n->root, wipe_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static bool is_own_name(const char *name) {
     size_t n = strlen(name);
     return strcmp(name, ".stage") == 0 || strcmp(name, STAGE_JOURNAL) == 0 || strcmp(name, ".picket") == 0 ||
@@ -495,10 +506,8 @@ bool sim_hears(struct sim *sim, struct sim_guest *g, struct sim_heard *h, uint64
 bool sim_closes(struct sim *sim, struct sim_guest *g, uint64_t ms) {
     static struct sim_heard h;
     uint64_t until = sim->net.now_ns + ms * 1000000u;
-    while (!g->closed && sim->net.now_ns < until) {
-        guest_hear(g, &h);
+    while (guest_hear(g, &h) || (!g->closed && sim->net.now_ns < until))
         sim_step(sim, until);
-    }
     return g->closed;
 }
 

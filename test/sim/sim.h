@@ -80,6 +80,8 @@ void sim_rename(const struct sim_node *n, const char *from, const char *to);
 /* NULL: it is not there. */
 char *sim_read(const struct sim_node *n, const char *path);
 bool sim_exists(const struct sim_node *n, const char *path);
+/* Removes everything below the root of a node that does not run. */
+void sim_wipe(const struct sim_node *n);
 /* Is something of staging left below the root? Its path, or NULL. */
 const char *sim_leftover(const struct sim_node *n);
 /* A dozen files in several items, and two that are not to be synchronised. */
