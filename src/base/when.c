@@ -1,7 +1,7 @@
 /* when.c - dates for people and for get_health. Takes the time, never asks for it. */
+#include "base/print.h"
 #include "base/when.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +17,6 @@ void when_utc(char out[WHEN_BYTES], int64_t wall_ns) {
         memcpy(out, "n/a", 4);
         return;
     }
-    size_t n = strftime(out, WHEN_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, WHEN_BYTES - n, ".%06ldZ", micros);
+    print_to(out, WHEN_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, micros);
 }
