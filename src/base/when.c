@@ -1,6 +1,6 @@
 /* when.c - dates for people and for get_health. Takes the time, never asks for it. */
-#include "base/print.h"
 #include "base/when.h"
+#include "base/print.h"
 
 #include <string.h>
 #include <time.h>
