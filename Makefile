@@ -131,7 +131,7 @@ $(OUT)/picket.debug: $(SRC:%.c=$(OUT)/o/%.o) $(OUT)/third.a $(OUT)/sources $(OUT
 	$(ship_link)
 $(OUT)/picket: $(OUT)/picket.debug tools/check-binary
 	$Q$(STRIP) -o $@.new $<
-	$Qtools/check-binary $@.new $<
+	$Qtools/check-binary $@.new $< $(FLASH_MAX)
 	@mv $@.new $@
 	$(call say,DONE,$@ $$(stat -c %s $@) bytes)
 

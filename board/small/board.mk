@@ -3,3 +3,4 @@ MUSL = $(shell uname -m)-linux-musl
 HOT = -Oz
 COLD = -Oz
 ARCH =
+FLASH_MAX = 327680

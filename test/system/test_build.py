@@ -67,13 +67,15 @@ def test_a_missing_archive_is_named(folder):
 
 
 def test_the_binary_is_what_we_ship(_):
-    done = run(tool("check-binary"), PICKET, PICKET + ".debug")
+    size = os.path.getsize(PICKET)
+    done = run(tool("check-binary"), PICKET, PICKET + ".debug", str(size))
     assert done.returncode == 0, done.stderr
-    assert os.path.getsize(PICKET) < 300_000
+    done = run(tool("check-binary"), PICKET, PICKET + ".debug", str(size - 1))
+    assert done.returncode != 0 and f"is {size} bytes" in done.stderr, done.stderr
 
 
 def test_other_binaries_are_refused(folder):
-    done = run(tool("check-binary"), "/bin/ls", PICKET + ".debug")
+    done = run(tool("check-binary"), "/bin/ls", PICKET + ".debug", "9999999")
     assert done.returncode != 0 and "interpreter" in done.stderr and "shared library" in done.stderr
     source = write(folder, "a.c", "int main(void) { return 0; }\n")
     for flags, words in ((["-static", "-no-pie"], "position independent"),
@@ -82,7 +84,7 @@ def test_other_binaries_are_refused(folder):
         binary = os.path.join(folder, "a.out")
         done = run("gcc", *flags, "-o", binary, source)
         assert done.returncode == 0, done.stderr
-        done = run(tool("check-binary"), binary, binary)
+        done = run(tool("check-binary"), binary, binary, "9999999")
         assert done.returncode != 0 and words in done.stderr, (flags, done.stderr)
 
 
