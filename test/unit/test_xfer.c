@@ -586,3 +586,19 @@ TEST(replies_before_their_chunk_is_out) {
     PEER_LOG(p, "done sent 300000\n");
     CHECK_INT(p->shared.senders->used, 0);
 }
+
+TEST(reply_to_the_end_before_it_is_out) {
+    struct peer *p = open_peer(NULL);
+    struct lender l = lender(3);
+    send_file(p, &l);
+    settle(p);
+    peer_say_text(p, 1000, "ok ", "Ready to receive new file");
+    peer_drain(p, SIZE_MAX); /* the chunk */
+    session_step(&p->s);     /* file_end waits for the socket */
+    peer_say_text(p, 1001, "ok", "File updated");
+    peer_say_text(p, 1002, "ok", "File received correctly");
+    CHECK_INT(p->shared.senders->used, 1);
+    PEER_LOG(p, "");
+    settle(p);
+    PEER_LOG(p, "done sent 3\n");
+}
