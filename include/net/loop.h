@@ -37,7 +37,8 @@ struct loop_work {
 
 struct loop {
     struct sys *sys;
-    uint64_t now_ms; /* monotonic, read once per turn */
+    uint64_t now_ms;      /* monotonic, read once per turn */
+    uint64_t earliest_ms; /* no timer is set to before; see run_timers */
     bool stop;
     uint32_t io_count, timer_count;
     struct loop_io *io[LOOP_IO_MAX];
@@ -55,7 +56,8 @@ bool loop_io_add(struct loop *l, struct loop_io *io, int fd, short events);
 void loop_io_remove(struct loop *l, struct loop_io *io); /* does not close; safe when not added */
 
 void loop_timer_init(struct loop_timer *t, void (*fire)(void *arg), void *arg);
-/* Sets or moves it. UINT64_MAX stops it. TIMERS_MAX counts every timer there is, so there is always room. */
+/* Sets or moves it. UINT64_MAX stops it. Set from inside a fire it waits for the next turn at least.
+ * TIMERS_MAX counts every timer there is, so there is always room. */
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t due_ms);
 void loop_timer_stop(struct loop *l, struct loop_timer *t);
 

@@ -24,6 +24,7 @@ bool loop_io_add(struct loop *l, struct loop_io *io, int fd, short events) {
     io->fd = fd;
     io->events = events;
     io->slot = (uint16_t)l->io_count;
+    l->polls[l->io_count].revents = 0; /* what was told here was told of another, maybe of the same number */
     l->io[l->io_count++] = io;
     return true;
 }
@@ -95,6 +96,8 @@ void loop_timer_stop(struct loop *l, struct loop_timer *t) {
 }
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t due_ms) {
+    if (due_ms < l->earliest_ms)
+        due_ms = l->earliest_ms;
     if (t->slot && t->due_ms == due_ms)
         return;
     loop_timer_stop(l, t);
@@ -107,15 +110,16 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t due_ms) {
     heap_up(l, l->timer_count++);
 }
 
-/* A timer that sets itself to now again waits for the next turn: what was due when the turn began is run. */
+/* What was due when the turn began is run, and nothing else: a timer that one of them sets, be it to now or
+ * to the past, comes after the present millisecond. So none can come twice, or hold up the others. */
 static void run_timers(struct loop *l) {
-    for (uint32_t left = l->timer_count; left > 0 && l->timer_count > 0; left--) {
+    l->earliest_ms = l->now_ms + 1;
+    while (l->timer_count > 0 && l->heap[0]->due_ms <= l->now_ms) {
         struct loop_timer *t = l->heap[0];
-        if (t->due_ms > l->now_ms)
-            return;
         loop_timer_stop(l, t);
         t->fire(t->arg);
     }
+    l->earliest_ms = 0;
 }
 
 /* ---- work ---- */
