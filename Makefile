@@ -110,12 +110,12 @@ $(DEPS)/ok: tools/deps tools/deps.lock $(if $(DEPS_DIR),$(wildcard $(DEPS_DIR)/*
 	    [ ! -d $$d ] || ln -sfn $$d $(DEPS)/kernel/asm; done
 	@touch $@
 
-.PHONY: FORCE setup setup-build deps
+.PHONY: FORCE setup setup-build setup-demo deps
 FORCE:
 setup: ## installs the Debian packages that build and tests need (as root), or prints the line that does
 	@tools/setup test
-setup-build:
-	@tools/setup build
+setup-build setup-demo:
+	@tools/setup $(@:setup-%=%)
 deps: $(DEPS)/ok ## fetches and checks the third-party sources (DEPS_DIR=folder: from a folder)
 
 # ---- the binary ------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ test-system: $(OUT)/picket ## the tests of the binary itself, from outside
 interop: $(OUT)/picket setup ## against a real Wazuh: make interop WAZUH_SRC=folder
 	@test -n "$(WAZUH_SRC)" || { echo "make interop WAZUH_SRC=folder with the sources of Wazuh" >&2; exit 2; }
 	@$(INTEROP)
-demo: setup ## a master and workers on this machine, and what they do
+demo: setup-demo ## a master and workers on this machine, and what they do
 	@$(MAKE) --no-print-directory $(OUT)/picket
 	@test/demo/demo
 

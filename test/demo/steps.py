@@ -1,0 +1,164 @@
+"""The demo's steps. Each makes a change and lets the cluster agree; its docstring is the heading."""
+import os
+import shutil
+import time
+
+import material
+import tree
+from cluster import MB, Failure
+
+LARGE_BYTES = 96 << 20
+
+
+def first(c):
+    """A master with a real tree, two workers with nothing"""
+    c.console.waiting()
+    c.words = material.make(c.master.root, os.getcwd(), c.console.progress)
+    have = c.master.tree()
+    c.console.line(f"{have.files:,} files: this project's, licences, services, words, kernel headers")
+    since = time.monotonic()
+    for n in c.nodes:
+        n.start()
+    c.agree(since)
+
+
+def change(c):
+    """Change files on the master"""
+    for i, path in enumerate(c.some("etc/", 30)):
+        with open(c.full(path), "r+b") as f:
+            if i % 3 == 0:
+                f.truncate(os.fstat(f.fileno()).st_size // 2)
+            elif i % 3 == 1:
+                f.seek(0, os.SEEK_END)
+                f.write(b"one more line\n")
+            else:
+                f.write(b"overwritten")
+    c.console.line("30 files: 10 are cut in half, 10 grow, 10 are overwritten in place")
+    c.agree()
+
+
+def add(c):
+    """Add files on the master"""
+    for i in range(40):
+        material.write(c.master.root, f"etc/shared/new-group/part{i // 10}/file{i}.txt", b"new %d\n" % i * i)
+    for name in ("etc/rules/with blanks and 'quotes'.xml", "etc/lists/gr\u00fc\u00dfe-\u65e5\u672c",
+                 "etc/lists/empty", "etc/shared/new-group/left-out.tmp"):
+        material.write(c.master.root, name.encode(), b"" if name.endswith("empty") else b"content\n")
+    c.console.line("43 files, most in new folders; names with blanks and UTF-8; an empty one")
+    c.agree()
+    if any(os.path.exists(c.full("etc/shared/new-group/left-out.tmp", n)) for n in c.workers):
+        raise Failure("a file that Wazuh's rules leave out (*.tmp) reached a worker")
+
+
+def remove(c):
+    """Remove files on the master"""
+    gone = c.some("etc/rules/", 20)
+    for path in gone:
+        os.unlink(c.full(path))
+    shutil.rmtree(c.full("etc/shared/new-group"))
+    c.console.line(f"{len(gone)} files, and the new group with its folders")
+    c.agree()
+    if any(os.path.exists(c.full("etc/shared/new-group", n)) for n in c.workers):
+        raise Failure("the folders of the group are still there on a worker")
+
+
+def rename(c):
+    """Rename files on the master"""
+    moved, groups = c.some("etc/lists/", 20), c.groups()
+    for path in moved:
+        os.rename(c.full(path), c.full(path + b"-renamed"))
+    for group in groups[:3]:
+        os.rename(c.full(b"etc/shared/" + group), c.full(b"etc/shared/renamed-" + group))
+    c.console.line(f"{len(moved)} files, and {len(groups[:3])} whole groups")
+    c.agree()
+
+
+def damage(c):
+    """Damage files on a worker, and add some"""
+    worker = c.workers[0]
+    for i, path in enumerate(c.some("etc/decoders/", 15)):
+        path = c.full(path, worker)
+        st = os.stat(path)
+        if i % 3 == 0:
+            os.unlink(path)
+        elif i % 3 == 1:
+            os.truncate(path, st.st_size // 2)
+        else:  # as an intruder would: same size, same time
+            with open(path, "r+b") as f:
+                f.write(b"\0")
+            os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+    for i in range(5):
+        material.write(worker.root, f"etc/rules/intruder/{i}.xml", b"<group/>\n")
+    c.console.line("worker1: 5 deleted, 5 cut, 5 altered under the same size and time,\n"
+                   "and 5 added that the master does not have")
+    c.agree()
+
+
+def kill_receiver(c):
+    """Kill a worker (SIGKILL) in the middle of a large sync"""
+    worker, before = c.workers[0], c.workers[0].tree()
+    place = c.full("etc/shared/default/large.bin")
+    c.console.waiting()
+    material.large(place + b".tmp", LARGE_BYTES, c.words, c.console.progress)
+    os.rename(place + b".tmp", place)
+    c.console.line(f"a file of {LARGE_BYTES / MB:.0f} MB on the master, half text, half random bytes")
+
+    def has_part():
+        return worker.staged_bytes() > LARGE_BYTES // 4
+    c.wait("worker1 waits for the file", has_part, 0.005)
+    worker.kill()
+    staged, after = worker.staged_bytes(), worker.tree()
+    c.console.line(f"worker1 killed when it had {staged / MB:.0f} of {LARGE_BYTES / MB:.0f} MB; its tree then:")
+    c.show(worker, after, "the old one, whole" if after.hash == before.hash else "NOT THE OLD ONE")
+    if after.hash != before.hash:
+        raise Failure(f"worker1's tree changed before the sync was complete: {tree.difference(before, after)}")
+    if staged >= LARGE_BYTES:
+        raise Failure("worker1 had the whole file before it could be killed: this shows nothing")
+    worker.start()
+    c.console.line("worker1 started again")
+    c.agree()
+
+
+def kill_all(c):
+    """Kill all three (SIGKILL) while a worker puts new files in place"""
+    old, worker = c.master.tree(), c.workers[1]
+    changed = [p for p in sorted(old.contents) if not p.endswith(b"large.bin")]
+    for path in changed:
+        with open(c.full(path), "ab") as f:
+            f.write(b"\nchanged once more\n")
+    new = c.master.tree()
+    c.console.line(f"{len(changed):,} files change on the master: all but the large one")
+    watched = [(path, os.stat(path).st_ino) for path in (c.full(p, worker) for p in changed[::30])]
+
+    def has_begun():
+        return any(os.stat(path).st_ino != inode for path, inode in watched)
+    c.wait("worker2 waits for the files", has_begun, 0.001)
+    for n in (worker, c.workers[0], c.master):
+        n.kill()
+    for n in c.workers:
+        old_or_new(c, n, changed, old, new)
+    since = time.monotonic()
+    worker.start()
+    c.wait("worker2 finishes what it began", lambda: worker.says() == new.hash)
+    took, has = time.monotonic() - since, worker.tree()
+    c.show(worker, has, f"finished alone, {took:.1f} s")
+    if has.hash != new.hash:
+        raise Failure("worker2 does not have on its disk what it says")
+    c.master.start()
+    c.workers[0].start()
+    c.console.line("master and worker1 started again")
+    c.agree()
+
+
+def old_or_new(c, n, changed, old, new):
+    """Every file is the old or the new one, whole, whenever the node was killed."""
+    has = n.tree().contents
+    olds = sum(has.get(p) == old.contents[p] for p in changed)
+    news = sum(has.get(p) == new.contents[p] for p in changed)
+    torn = len(changed) - olds - news
+    c.console.line(f"{n.name} killed with {olds:,} files old, {news:,} new, {torn} torn or missing")
+    if torn or len(has) != len(old.contents):
+        raise Failure(f"{n.name} has files that are neither the old nor the new ones")
+
+
+STEPS = (first, change, add, remove, rename, damage, kill_receiver, kill_all)
