@@ -87,6 +87,10 @@ struct xfer_rx {
     struct error why;
     char path[XFER_PATH_BYTES];
 };
+/* The sink of path is about to go, because its task is over: what still comes is swallowed, and the file ends as
+ * a bad one. Whoever gives a sink's memory back must call this first. Nothing happens when no file of this path
+ * is being received. */
+void xfer_rx_orphan(struct session *s, const char *path);
 
 /* A string being received, or complete and waiting for the command that names it. */
 struct xfer_string {

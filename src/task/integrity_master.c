@@ -27,6 +27,8 @@ static void reply_error(struct integrity_master *m, uint32_t counter, int code, 
 static void give_checker(struct integrity_master *m) {
     if (!m->checker)
         return;
+    if (m->file_begun) /* a worker may give its task up, or be called too late, in the middle of its file */
+        xfer_rx_orphan(m->session, m->path);
     integrity_compare_fini(&m->checker->compare);
     pool_give(m->env->checkers, m->checker);
     m->checker = NULL;
@@ -104,13 +106,12 @@ static bool take_checker(struct integrity_master *m) {
  * worker would look superfluous (reference, section 5.4). */
 static void permission(struct integrity_master *m, uint32_t counter) {
     const struct scanner *scanner = m->env->scanner;
-    bool yes = m->state == IM_IDLE && scanner_is_ready(scanner) && m->granted_round != scanner->rounds;
-    if (yes) {
-        m->granted_round = scanner->rounds;
-        yes = take_checker(m);
-    }
+    bool yes = m->state == IM_IDLE && scanner_is_ready(scanner) && m->granted_round != scanner->rounds &&
+               take_checker(m);
     if (yes) {
         m->state = IM_GRANTED;
+        m->granted_round = scanner->rounds;
+        m->file_begun = m->file_good = false;
         set_deadline(m, m->env->intervals->timeout_receiving_file_ms);
     }
     session_reply_text(m->session, counter, "ok", yes ? "True" : "False");
@@ -128,7 +129,6 @@ static void start_check(struct integrity_master *m, uint32_t counter) {
         return;
     }
     m->state = IM_CHECK;
-    m->file_begun = m->file_good = false;
     m->check_start_wall = m->env->sys->wall_ns(m->env->sys);
     phase_begins(m);
     set_deadline(m, m->env->intervals->timeout_receiving_file_ms);

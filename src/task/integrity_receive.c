@@ -240,6 +240,9 @@ void integrity_receive_init(struct integrity_worker *w) {
 void integrity_receive_drop(struct integrity_worker *w) {
     loop_work_cancel(w->env->loop, &w->work);
     blob_reset(&w->metadata);
+    if (w->session && w->file_begun) /* a master may report an error in the middle of its file */
+        xfer_rx_orphan(w->session, w->in_path);
+    w->file_begun = false;
     if (w->checker) {
         pool_give(w->env->checkers, w->checker);
         w->checker = NULL;

@@ -99,6 +99,15 @@ void xfer_rx_fail(struct xfer_rx *x, const struct error *why) {
     x->why = *why;
 }
 
+void xfer_rx_orphan(struct session *s, const char *path) {
+    struct xfer_rx *x = xfer_rx_find(s, (const uint8_t *)path, strlen(path));
+    struct error why;
+    if (!x || x->failed)
+        return;
+    error_set(&why, E_CANCELLED, 0, "the task of this file is over");
+    xfer_rx_fail(x, &why);
+}
+
 void xfer_rx_write(struct xfer_rx *x, const uint8_t *bytes, size_t n) {
     struct error e;
     if (x->failed)

@@ -200,8 +200,7 @@ static uint64_t next_timer_ns(const struct sim *sim) {
 
 void sim_step(struct sim *sim, uint64_t until_ns) {
     struct sim_net *net = &sim->net;
-    bool busy = false;
-    sim_net_deliver(net);
+    bool busy = sim_net_deliver(net); /* who speaks by hand must have the time to hear it */
     for (uint32_t i = 0; i < sim->count; i++)
         if (sim->node[i].node && has_work(&sim->node[i])) {
             loop_turn(&sim->node[i].node->loop, 0);

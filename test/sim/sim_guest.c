@@ -168,3 +168,39 @@ bool guest_hear(struct sim_guest *g, struct sim_heard *h) {
     g->in_n -= all;
     return true;
 }
+
+/* ---- packages ---- */
+
+static void append(uint8_t **out, size_t *n, const void *bytes, size_t count) {
+    *out = realloc(*out, *n + count + 1);
+    if (!*out)
+        abort();
+    if (count)
+        memcpy(*out + *n, bytes, count);
+    *n += count;
+}
+
+void guest_member(uint8_t **out, size_t *n, const char *path, const void *bytes, size_t count) {
+    const uint8_t *at = bytes;
+    uint32_t a = 1, b = 0;
+    if (*n)
+        append(out, n, "|@@//@@|", 8);
+    append(out, n, path, strlen(path));
+    append(out, n, "|//@@//|", 8);
+    append(out, n, "\x78\x01", 2);
+    for (size_t left = count;;) { /* stored blocks: RFC 1951, 3.2.4 */
+        size_t k = left < 60000 ? left : 60000;
+        uint8_t head[5] = {k == left, (uint8_t)k, (uint8_t)(k >> 8), (uint8_t)~k, (uint8_t)(~k >> 8)};
+        append(out, n, head, sizeof head);
+        append(out, n, at + (count - left), k);
+        left -= k;
+        if (!left)
+            break;
+    }
+    for (size_t i = 0; i < count; i++) { /* Adler-32 */
+        a = (a + at[i]) % 65521u;
+        b = (b + a) % 65521u;
+    }
+    uint8_t sum[4] = {(uint8_t)(b >> 8), (uint8_t)b, (uint8_t)(a >> 8), (uint8_t)a};
+    append(out, n, sum, sizeof sum);
+}

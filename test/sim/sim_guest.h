@@ -54,4 +54,8 @@ bool guest_hear(struct sim_guest *g, struct sim_heard *h);
 size_t guest_frame(uint8_t *out, const struct fernet_key *key, uint32_t counter, const char *command,
                    bool divided, const void *payload, size_t n);
 
+/* Appends a member of a package (reference, section 5.2), stored and not deflated, to *out (realloc'd, *n
+ * bytes so far). */
+void guest_member(uint8_t **out, size_t *n, const char *path, const void *bytes, size_t count);
+
 #endif

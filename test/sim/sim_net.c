@@ -245,15 +245,18 @@ static int earliest(struct sim_net *net, uint64_t *at) {
     return first;
 }
 
-void sim_net_deliver(struct sim_net *net) {
+bool sim_net_deliver(struct sim_net *net) {
     uint64_t at;
+    bool any = false;
     for (int i; (i = earliest(net, &at)) >= 0 && at <= net->now_ns;) {
         struct sim_sock *k = &net->sock[i];
+        any = true;
         if (k->kind == SIM_CONNECTING)
             connect_decide(net, i);
         else
             packet_arrives(net, i, next_under_way(k));
     }
+    return any;
 }
 
 uint64_t sim_net_next(const struct sim_net *net) {

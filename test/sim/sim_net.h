@@ -101,8 +101,8 @@ struct sim_host *sim_host_add(struct sim_net *net, const char *address, uint64_t
 
 /* Is there anything for poll to tell of this descriptor? */
 short sim_net_events(struct sim_net *net, int fd, short asked);
-/* Lets everything happen that is due now. */
-void sim_net_deliver(struct sim_net *net);
+/* Lets everything happen that is due now; false: there was nothing. */
+bool sim_net_deliver(struct sim_net *net);
 /* When something will happen next, UINT64_MAX: never by itself. */
 uint64_t sim_net_next(const struct sim_net *net);
 
