@@ -198,11 +198,17 @@ static void in_sync(struct integrity_worker *w, uint32_t counter) {
 static void out_of_sync(struct integrity_worker *w, uint32_t counter) {
     struct error e;
     struct wazuh_error no;
-    if ((w->state != IW_VERDICT && w->state != IW_END) || integrity_receive_start(w, &e) != E_OK) {
-        if (w->state != IW_VERDICT && w->state != IW_END)
+    bool waits = w->state == IW_VERDICT || w->state == IW_END;
+    if (!waits || integrity_receive_start(w, &e) != E_OK) {
+        if (!waits)
             error_set(&e, E_COMMAND, 0, "no integrity check is waiting for files");
         wazuh_error_set(&no, WAZUH_CLUSTER_ERROR, 3000, e.what);
         session_reply_error(w->session, counter, &no);
+        if (waits) { /* no verdict will come any more */
+            log_line(w->env->log, LOG_ERROR, w->env->tag, IW_SYNC_TAG, "Error synchronizing files: %s",
+                     e.what);
+            integrity_worker_idle(w);
+        }
         return;
     }
     log_line(w->env->log, LOG_INFO, w->env->tag, IW_CHECK_TAG, "Finished in %.3fs. Sync required.",
