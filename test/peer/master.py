@@ -33,11 +33,11 @@ class Session(wire.Link):
                 self.master.sessions.remove(self)
 
     # -- what a master sends --
-    def push_package(self, blob, task=None, path=None, end=True):
+    def push_package(self, blob, task=None, path=None, end=True, strict=True):
         """syn_m_c, the file, syn_m_c_e; returns the worker's task id."""
         task = task or self.ask(b'syn_m_c').decode()
         path = path or wire.package_path(self.node, 'master')
-        self.send_file(path, blob, task=task)
+        self.send_file(path, blob, task=task, strict=strict)
         if end:
             self.ask(b'syn_m_c_e', f'{task} {path[1:]}'.encode())
         return task

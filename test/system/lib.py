@@ -103,13 +103,14 @@ atexit.register(clean)
 
 
 class Node:
-    """One picket. files: {path: bytes} written before it starts."""
+    """One picket. files: {path: bytes} written before it starts. below: a folder of its own for its root to lie in."""
     def __init__(self, role, name, port=None, files=None, key=KEY, cluster='wazuh', master_port=None, intervals=None,
-                 conf='', more='', start=True, args=('-r',)):
+                 conf='', more='', start=True, args=('-r',), below='', version=VERSION):
         self.role, self.name, self.key, self.cluster = role, name, key, cluster
         self.port = port or master_port or free_port()
-        self.root = os.path.join(base(), f'{name}-{len(NODES)}')
+        self.root = os.path.join(base(), below, f'{name}-{len(NODES)}')
         self.proc, self.args, self.conf, self.more = None, list(args), conf, more
+        self.version, self.mark, self.console_mark = version, 0, 0
         self.intervals = {**INTERVALS, **(intervals or {})}
         NODES.append(self)
         self.lay_out()
@@ -127,10 +128,9 @@ class Node:
         self.write_config()
         with open(self.path('etc/cluster.json'), 'w') as f:
             json.dump(cluster_json(self.intervals), f)
-        if self.conf:
-            with open(self.path('etc/picket.conf'), 'w') as f:
-                f.write(self.conf)
-            os.chmod(self.path('etc/picket.conf'), 0o640)
+        with open(self.path('etc/picket.conf'), 'w') as f:  # every line of Wazuh's log: tests wait for them
+            f.write(f'announced_version = {self.version}\nlog_compat = yes\n{self.conf}')
+        os.chmod(self.path('etc/picket.conf'), 0o640)
 
     def write_config(self, **change):
         """etc/ossec.conf, mode 0640: the key is in it."""
@@ -173,7 +173,7 @@ class Node:
                               stdin=subprocess.DEVNULL)
 
     def start(self, ready=True, timeout=15):
-        self.mark = len(self.log())
+        self.mark, self.console_mark = len(self.log()), len(self.said())
         self.console = open(os.path.join(base(), f'{os.path.basename(self.root)}.console'), 'ab')
         self.proc = subprocess.Popen(self.command('run', '-f', *self.args), stdin=subprocess.DEVNULL, stdout=self.console,
                                      stderr=self.console, start_new_session=True)
@@ -216,13 +216,14 @@ class Node:
 
     def wait_log(self, text, timeout=15):
         """Waits for a line with that text written since the last start."""
-        wait(lambda: text in self.log()[self.mark:] or text in self.said(), f'{self.name} to log "{text}"', timeout)
+        wait(lambda: text in self.log()[self.mark:] or text in self.said()[self.console_mark:], f'{self.name} to log "{text}"', timeout)
 
     def stop(self, timeout=10):
-        """SIGTERM; its exit status. AssertionError when it does not end."""
+        """SIGTERM; true when it ended in order: by itself, or by the same signal given to itself, as Wazuh does."""
+        self.check_alive()
         self.proc.terminate()
         try:
-            return self.proc.wait(timeout)
+            return self.proc.wait(timeout) in (0, -signal.SIGTERM)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f'{self.name} did not end {timeout} s after SIGTERM')
@@ -335,7 +336,8 @@ class Skip(Exception):
 
 
 def run(space, default_seconds=40):
-    """Runs the functions test_* of a module, in their order; exits with 1 when one failed."""
+    """Runs the functions test_* of a module, in their order; exits with 1 when one failed. After a failure reset() of
+    the module, if there is one, throws away the nodes that the tests share."""
     if not PICKET or not os.access(PICKET, os.X_OK):
         print(f'PICKET is "{PICKET}", which is not a program\n0 passed, 1 failed')
         sys.exit(1)
@@ -368,6 +370,8 @@ def run(space, default_seconds=40):
             print(f'FAIL {name}: {reason} [line {at.lineno}, {time.monotonic() - began:.1f} s]', flush=True)
             if os.environ.get('TRACE'):
                 traceback.print_exc()
+            signal.alarm(0)
+            space.get('reset', lambda: None)()
         finally:
             signal.alarm(0)
     stop_all()

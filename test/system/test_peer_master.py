@@ -18,6 +18,13 @@ def pair():
     return pair.nodes
 
 
+def reset():
+    m, w = pair()
+    w.kill()
+    m.close()
+    del pair.nodes
+
+
 def want(m):
     return {p: wire.digest(d) for p, d in m.files.items()}
 
@@ -34,6 +41,21 @@ def again(m, w, checks=1):
     assert not s.closed.is_set(), s.why
 
 
+def inside_check(m, work):
+    """Runs work(session) in place of the answer to the worker's next check."""
+    done = []
+
+    def attack(s, task, theirs):
+        try:
+            done.append(work(s))
+        except Exception as e:
+            done.append(e)
+    m.attack = attack
+    result = wait(lambda: done, 'a check')[0]
+    if isinstance(result, Exception):
+        raise result
+
+
 def test_greeting():
     m, w = pair()
     s = m.session('worker1')
@@ -42,8 +64,8 @@ def test_greeting():
     w.wait_log('Successfully connected to master')
 
 
-def test_first_check_waits():
-    """The first permission request comes one sync_integrity interval after the greeting at the earliest."""
+def test_first_check():
+    """Permission is asked for soon after the greeting, with an empty payload."""
     m, w = pair()
     s = m.session('worker1')
     first = wait(lambda: s.seen(b'syn_i_w_m_p'), 'a permission request')[0]
@@ -89,20 +111,24 @@ def test_check_form():
 def test_replies():
     """What it answers to a master's requests, byte for byte."""
     m, w = pair()
+
+    def work(s):
+        assert s.request(b'echo-m', b'keepalive') == (b'ok-c', b'keepalive')
+        assert s.ask(b'echo', b'x' * 3000) == b'x' * 3000
+        assert s.ask(b'cancel_task', b'None ' + m.dialect.error(3039)) == b'Request received correctly'
+        path = b'/queue/cluster/worker1/test.zip'
+        task = s.ask(b'syn_m_c')
+        assert re.fullmatch(rb'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', task), task
+        assert s.request(b'new_file', path) == (b'ok', b'Ready to receive new file')
+        assert s.seen(b'ok')[-1].raw == b'ok  --------', s.seen(b'ok')[-1].raw
+        assert s.ask(b'file_upd', path + b' abc') == b'File updated'
+        assert s.ask(b'file_end', path + b' ' + wire.hashlib.sha256(b'abc').digest()) == b'File received correctly'
+        assert s.ask(b'syn_m_c_r', task + b' ' + m.dialect.error(3039)) == b'Error received'
+        ident = s.ask(b'new_str', b'10')
+        assert ident.isdigit() and s.ask(b'str_upd', ident + b' 12345') == b'String updated'
+    inside_check(m, work)
+    inside_check(m, lambda s: s.ask(b'syn_m_c_ok') == b'Thanks' or s.trouble.append('syn_m_c_ok was not thanked'))
     again(m, w)
-    s = m.session('worker1')
-    # before the check that follows this one: sent back to back
-    assert s.ask(b'syn_m_c_ok') == b'Thanks'
-    assert s.request(b'echo-m', b'keepalive') == (b'ok-c', b'keepalive')
-    assert s.ask(b'echo', b'x' * 3000) == b'x' * 3000
-    assert s.ask(b'cancel_task', b'None ' + m.dialect.error(3039)) == b'Request received correctly'
-    path = b'/queue/cluster/worker1/test.zip'
-    assert s.request(b'new_file', path) == (b'ok', b'Ready to receive new file')
-    assert s.seen(b'ok')[-1].raw == b'ok  --------', s.seen(b'ok')[-1].raw
-    assert s.ask(b'file_upd', path + b' abc') == b'File updated'
-    assert s.ask(b'file_end', path + b' ' + wire.hashlib.sha256(b'abc').digest()) == b'File received correctly'
-    ident = s.ask(b'new_str', b'10')
-    assert ident.isdigit() and s.ask(b'str_upd', ident + b' 12345') == b'String updated'
 
 
 def test_change_and_delete():
@@ -111,6 +137,34 @@ def test_change_and_delete():
     m.files['etc/rules/é/日本.xml'] = b'unicode'
     del m.files['etc/lists/empty'], m.files['etc/shared/windows/list0.txt']
     synced(m, w)
+    again(m, w)
+
+
+def test_unanswered_check():
+    """A master that fails over a check says nothing; the worker asks again an interval later, as Wazuh's does, and
+    does not wait for max_locked_integrity_time (1000 s)."""
+    m, w = pair()
+    inside_check(m, lambda s: None)
+    s = m.session('worker1')
+    asked = len(s.seen(b'syn_i_w_m_p'))
+    wait(lambda: len(s.seen(b'syn_i_w_m_p')) > asked, 'the worker to ask again', 8)
+    again(m, w)
+
+
+def test_verdict_after_a_long_time():
+    """A master may need longer than an interval; its files are taken all the same."""
+    m, w = pair()
+    m.files['etc/lists/slow'] = b'slow'
+
+    def slow(s):
+        s.integrity_busy = True
+        todo = wire.compare({p: wire.describe(p, d) for p, d in m.files.items()}, s.checks[-1])
+        time.sleep(3.5)
+        s.push_files({p: m.files[p] for p in todo['missing']}, todo)
+    inside_check(m, slow)
+    s = m.session('worker1')
+    wait(lambda: 'etc/lists/slow' in s.checks[-1] and 'etc/lists/slow' in w.hashes(), 'the file', 5)
+    assert not s.errors, s.errors
     again(m, w)
 
 
@@ -250,7 +304,7 @@ def test_nothing_odd():
 def test_dialects():
     for version in ('4.4.0', '4.9.2', '4.13.0'):
         m = Master(files=dict(lib.some_files()), key=lib.KEY, version=version, round_s=0.3)
-        w = Node('worker', 'old', master_port=m.port, conf=f'version = {version}\n')
+        w = Node('worker', 'old', master_port=m.port, version=version)
         assert m.session('old').seen(b'hello')[0].payload.endswith(version.encode())
         synced(m, w)
         again(m, w)
@@ -260,7 +314,7 @@ def test_dialects():
 
 def test_end():
     m, w = pair()
-    assert w.stop() == 0
+    assert w.stop()
     m.close()
 
 
