@@ -184,7 +184,7 @@ INTEROP := $(wildcard test/interop/run)
 .PHONY: test test-programs test-system interop demo
 test: setup ## every test there is; the last line is the sum
 	@$(MAKE) --no-print-directory test-programs
-	@tools/run-tests $(PROGRAMS) $(SYSTEM) $(FUZZERS:%='tools/fuzz 0 %') \
+	@tools/run-tests $(SYSTEM) $(PROGRAMS) $(FUZZERS:%='tools/fuzz 0 %') \
 	    $(if $(INTEROP),$(if $(WAZUH_SRC),900:$(INTEROP),--skip 'interop: needs WAZUH_SRC=folder of Wazuh'))
 test-programs: $(PROGRAMS) $(FUZZERS) $(OUT)/picket
 test-system: $(OUT)/picket ## the tests of the binary itself, from outside
