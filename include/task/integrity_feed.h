@@ -28,7 +28,7 @@ struct integrity_feed {
     const struct manifest *manifest;
     const struct items *items;
     struct integrity_diff *diff; /* NULL: a worker's feed */
-    uint64_t limit;              /* deflated bytes of all members together, at most */
+    uint64_t limit; /* deflated bytes of all files together, at most, but for what deflating adds to them */
     void *arg;
     void (*left_out)(void *arg, const char *path, const char *why);
     /* progress */

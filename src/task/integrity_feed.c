@@ -44,8 +44,9 @@ static bool open_file(struct integrity_feed *f) {
         leave_out(f, f->slot, "vanished");
         return false;
     }
-    /* Deflated bytes may exceed the plain ones by little; what certainly cannot fit is not begun. */
-    if (e->size > f->limit || f->deflated > f->limit) {
+    /* Nobody knows before how far it shrinks, and a package that grew too long would be cancelled again and
+     * again: what might not fit is not begun. The first one that may be sent at all always fits. */
+    if (f->deflated > f->limit || e->size > f->limit - f->deflated) {
         leave_out(f, f->slot, "larger than what one synchronisation may carry now");
         return false;
     }
