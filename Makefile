@@ -94,7 +94,7 @@ $1/third.a: $$(BEARSSL:%=$1/third/bearssl/%.o) $$(ZLIB:%=$1/third/zlib/%.o)
 $1/picket.a: $(patsubst %.c,$1/o/%.o,$5) $1/sources
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$(filter %.o,$$^)
--include $(patsubst %.c,$1/o/%.d,$5)
+-include $(patsubst %.c,$1/o/%.d,$5) $$(wildcard $1/o/test/*/*.d)
 endef
 
 LIB_SRC := $(filter-out $(NOT_IN_TESTS),$(SRC))

@@ -30,6 +30,9 @@ struct package_feed {
      * was read to the end. A member with a name that is not package_name_ok is not opened at all: nothing of
      * it is read or sent, and done(0, 0, false) says so. */
     void (*done)(struct package_feed *f, uint64_t plain_bytes, uint64_t deflated_bytes, bool whole);
+    /* May be NULL. True: whoever takes the package is waiting for it, so the next unit is stored, which costs
+     * a fraction of deflating it. Asked once per unit. */
+    bool (*hurry)(struct package_feed *f);
 };
 
 /* Can a member be called so: relative, shorter than PATH_MAX_BYTES, each component free of items_name_fault?

@@ -33,6 +33,7 @@ struct cluster_config {
     char announced_version[VERSION_BYTES]; /* "4.14.7" */
     uint64_t spool_bytes;                  /* bound of the scratch files */
     uint64_t stage_bytes;                  /* bound of received, not yet applied files */
+    bool compress_always;                  /* deflate even when the line is faster than the deflater */
     bool log_compat;                       /* write unchanged cycles too */
     bool log_syslog;
     uint64_t log_bytes; /* size at which cluster.log is rotated */

@@ -37,6 +37,7 @@ struct integrity_env {
     struct scanner *scanner;
     const struct intervals *intervals;
     const struct dialect *dialect;
+    bool compress_always;
     const char *node_name;
     const char *tag; /* of a worker's own lines: "Worker <node name>" */
     struct unsynced *unsynced;

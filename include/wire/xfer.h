@@ -77,6 +77,10 @@ enum err xfer_send_string(struct session *s, struct source *source, uint64_t tot
  * a digest that cannot be right: a file cut short must not look whole. */
 void xfer_tx_cancel(struct xfer_tx *x);
 
+/* Does the peer wait for us? Less than half of what may be under way is, so the line and the peer are faster
+ * than the source. False before the first chunk was acknowledged: nothing is known yet. */
+bool xfer_tx_is_starved(const struct xfer_tx *x);
+
 /* A file being received. */
 struct xfer_rx {
     struct xfer_rx *next;
@@ -87,9 +91,9 @@ struct xfer_rx {
     struct error why;
     char path[XFER_PATH_BYTES];
 };
-/* The sink of path is about to go, because its task is over: what still comes is swallowed, and the file ends as
- * a bad one. Whoever gives a sink's memory back must call this first. Nothing happens when no file of this path
- * is being received. */
+/* The sink of path is about to go, because its task is over: what still comes is swallowed, and the file ends
+ * as a bad one. Whoever gives a sink's memory back must call this first. Nothing happens when no file of this
+ * path is being received. */
 void xfer_rx_orphan(struct session *s, const char *path);
 
 /* A string being received, or complete and waiting for the command that names it. */

@@ -34,6 +34,10 @@ static const struct key {
     {"stage_size", KIND_SIZE, FIELD(stage_bytes), "1G", 1 * MIB, 64 * GIB,
      "Disk space for received files that wait to be put in place, all of them\n"
      "together. It bounds what one synchronisation can bring."},
+    {"compress_always", KIND_YES_NO, FIELD(compress_always), "no", 0, 0,
+     "yes deflates all that is sent, as Wazuh does. no deflates only while the\n"
+     "line is slower than the deflater: on a fast line more bytes travel, and a\n"
+     "synchronisation takes a fraction of the time and of the processor."},
     {"log_compat", KIND_YES_NO, FIELD(log_compat), "no", 0, 0,
      "yes writes every line that Wazuh's own daemon writes, those of cycles in\n"
      "which nothing changed too (up to 4 MB a day). no counts these and says so\n"

@@ -64,6 +64,7 @@ static void open_integrity(struct node *n, const struct node_setup *setup, uint3
                                               .scanner = &n->env.scanner,
                                               .intervals = &c->intervals,
                                               .dialect = n->env.dialect,
+                                              .compress_always = c->compress_always,
                                               .node_name = c->node_name,
                                               .tag = n->tag,
                                               .unsynced = &n->env.unsynced,

@@ -235,7 +235,7 @@ static size_t unit_try(struct package_enc *p, uint8_t *out, const uint8_t *in, s
         out[0] = 0x03; /* a final block of fixed codes with nothing in it */
         out[1] = 0x00;
         size = 2;
-    } else if (p->level == 0) {
+    } else if (p->level == 0 || (p->feed->hurry && p->feed->hurry(p->feed))) {
         return 0;
     } else if (p->store_ahead > 0) {
         p->store_ahead--;

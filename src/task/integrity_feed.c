@@ -207,9 +207,15 @@ static void done(struct package_feed *feed, uint64_t plain_bytes, uint64_t defla
     f->slot++;
 }
 
+/* Deflating pays only while the line is the slower of the two. */
+static bool hurry(struct package_feed *feed) {
+    struct integrity_feed *f = (struct integrity_feed *)feed;
+    return f->xfer && *f->xfer && xfer_tx_is_starved(*f->xfer);
+}
+
 void integrity_feed_init(struct integrity_feed *f, struct sys *sys, int root, const struct manifest *m,
                          const struct items *items, struct integrity_diff *diff, uint64_t limit) {
-    f->feed = (struct package_feed){.next = next, .read = read_member, .done = done};
+    f->feed = (struct package_feed){.next = next, .read = read_member, .hurry = hurry, .done = done};
     f->sys = sys;
     f->root = root;
     f->manifest = m;
@@ -218,6 +224,7 @@ void integrity_feed_init(struct integrity_feed *f, struct sys *sys, int root, co
     f->limit = limit;
     f->arg = NULL;
     f->left_out = NULL;
+    f->xfer = NULL;
     f->deflated = f->at_extra = 0;
     f->slot = f->at_slot = 0;
     f->file = -1;

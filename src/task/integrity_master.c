@@ -387,6 +387,7 @@ static void start_sending(struct integrity_master *m) {
     integrity_feed_init(&m->sender->feed, env->sys, env->root, env->manifest, env->items, diff, m->zip_limit);
     m->sender->feed.arg = m;
     m->sender->feed.left_out = left_out;
+    m->sender->feed.xfer = env->compress_always ? NULL : &m->xfer;
     if (session_request(m->session, "syn_m_c", NULL, 0, named, m, &e) != E_OK)
         sync_failed(m, e.what, NULL);
 }

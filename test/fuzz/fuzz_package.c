@@ -96,7 +96,7 @@ static void feed_done(struct package_feed *f, uint64_t plain, uint64_t deflated,
 
 static void round_trip(const uint8_t *bytes, size_t n, int level) {
     static uint8_t package[1 << 20];
-    struct feeder d = {{feed_next, feed_read, feed_done}, bytes, n, 0, 0};
+    struct feeder d = {{.next = feed_next, .read = feed_read, .done = feed_done}, bytes, n, 0, 0};
     struct source *s = package_enc_source(package_enc_init(enc_mem, &d.feed, level));
     size_t size = 0, got = 1;
     while (got > 0 && size < sizeof package) {

@@ -187,7 +187,7 @@ static void list_done(struct package_feed *feed, uint64_t plain, uint64_t deflat
 }
 
 uint8_t *rig_package(size_t *n, const char *const *members) {
-    struct list_feed feed = {{list_next, list_read, list_done}, members, 0};
+    struct list_feed feed = {{.next = list_next, .read = list_read, .done = list_done}, members, 0};
     struct error e = {.what = ""};
     void *mem = aligned_alloc(16, POOL_SLOT(PACKAGE_ENC_BYTES));
     CHECK(mem);

@@ -54,12 +54,12 @@ TEST(picket_defaults) {
 TEST(picket_every_key) {
     CHECK_STR(load("# comment\n; comment\n\n  announced_version =4.4.0  # said\nspool_size=1M\nstage_size = "
                    "1048576\r\n"
-                   "log_compat=yes\nlog_syslog = yes\nlog_size=16K\nlog_keep=0"),
+                   "compress_always=yes\nlog_compat=yes\nlog_syslog = yes\nlog_size=16K\nlog_keep=0"),
               "");
     CHECK_STR(config.announced_version, "4.4.0");
     CHECK_INT(config.spool_bytes, 1 << 20);
     CHECK_INT(config.stage_bytes, 1 << 20);
-    CHECK(config.log_compat && config.log_syslog);
+    CHECK(config.compress_always && config.log_compat && config.log_syslog);
     CHECK_INT(config.log_bytes, 16 << 10);
     CHECK_INT(config.log_keep, 0);
 }
@@ -130,7 +130,7 @@ TEST(picket_words_are_a_file) {
         }
         at += n + (at[n] == '\n');
     }
-    CHECK_INT(keys, 7);
+    CHECK_INT(keys, 8);
     CHECK_STR(load(file), "");
     struct cluster_config defaults;
     memset(&defaults, 0xff, sizeof defaults);

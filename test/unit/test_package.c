@@ -273,7 +273,7 @@ struct feeder {
     struct package_feed feed;
     const struct given *given;
     size_t count, next, at, piece;
-    bool again, open;
+    bool again, open, hurry;
     uint32_t done, whole;
     uint64_t plain, deflated;
 };
@@ -324,13 +324,18 @@ static void feed_done(struct package_feed *f, uint64_t plain, uint64_t deflated,
     d->deflated += deflated;
 }
 
+static bool feed_hurry(struct package_feed *f) {
+    return ((struct feeder *)(void *)f)->hurry;
+}
+
 static _Alignas(16) uint8_t enc_mem[PACKAGE_ENC_BYTES];
 static uint8_t package[4 << 20];
 
 /* The whole package, read cap bytes at a time; its size, the final code in *code. */
 static size_t encode(struct feeder *d, const struct given *given, size_t count, int level, size_t cap,
                      size_t piece, enum err *code) {
-    *d = (struct feeder){.feed = {feed_next, feed_read, feed_done}, .given = given, .count = count};
+    *d = (struct feeder){
+        .feed = {.next = feed_next, .read = feed_read, .done = feed_done}, .given = given, .count = count};
     d->piece = piece;
     memset(enc_mem, 0xa5, sizeof enc_mem);
     struct package_enc *p = package_enc_init(enc_mem, &d->feed, level);
@@ -461,6 +466,33 @@ TEST(enc_shrinks_what_shrinks_and_stores_the_rest) {
     const struct given rest = {.name = "a", .bytes = noise, .size = sizeof noise};
     size_t n = encode(&d, &rest, 1, 1, 65536, 0, &code);
     CHECK(n < sizeof noise + sizeof noise / 4000 + 64);
+}
+
+/* A waiting taker gets stored units, which a reader inflates to the same content; then deflated ones again.
+ */
+TEST(enc_stores_what_is_waited_for) {
+    fill();
+    static struct feeder d;
+    struct error e;
+    const struct given text = {.name = "a", .bytes = text_bytes, .size = sizeof text_bytes};
+    d = (struct feeder){.feed = {feed_next, feed_read, feed_done, feed_hurry}, .given = &text, .count = 1};
+    struct source *s = package_enc_source(package_enc_init(enc_mem, &d.feed, 1));
+    size_t size = 0, n;
+    do {
+        d.hurry = size < sizeof text_bytes / 2;
+        n = 0;
+        CHECK_INT(s->read(s, package + size, 4096, &n, &e), E_OK);
+        size += n;
+    } while (n > 0);
+    CHECK(size > sizeof text_bytes / 2);
+    CHECK(size < sizeof text_bytes * 3 / 4);
+    CHECK_INT(d.whole, 1);
+    CHECK_INT(d.plain, sizeof text_bytes);
+    struct heard *h = heard_new(16 << 20);
+    CHECK_INT(heard_all(h, package, size), E_OK);
+    CHECK_INT(h->size[0], sizeof text_bytes);
+    CHECK_MEM(h->data[0], text_bytes, sizeof text_bytes);
+    heard_free(h);
 }
 
 /* Content is what somebody put into a group's folder, so it may be made for this. */
