@@ -39,6 +39,7 @@ struct integrity_feed {
     int file;               /* -1: none */
     struct sys_stat opened; /* what it was when it was opened */
     bool in_metadata;
+    bool broken;   /* the metadata could not be read to its end: the package is worth nothing */
     uint8_t phase; /* of the metadata */
     bool comma;
     uint32_t at_slot;

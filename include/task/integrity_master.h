@@ -75,10 +75,12 @@ struct integrity_master {
     bool checked;                                   /* at least one check was completed */
     bool in_sync;                                   /* the last check found nothing */
     uint32_t missing, shared, extra;                /* of the last check */
-    uint32_t sent_missing, sent_shared, sent_extra; /* of the last synchronisation */
-    int64_t check_start_wall, check_end_wall, sync_start_wall, sync_end_wall; /* ns; 0: never */
+    uint32_t sent_missing, sent_shared, sent_extra; /* of the last synchronisation, from its start on */
+    int64_t check_start_wall, check_end_wall, sync_start_wall, sync_end_wall; /* ns; 0: never; of the last
+                                                                                 completed one */
     uint64_t check_ms, sync_ms; /* monotonic time of the last completed one */
     uint64_t phase_ns;          /* start of what is under way, for "Finished in" */
+    int64_t phase_wall;         /* the same on the wall clock, ns: told when it is complete */
 };
 
 /* worker: the peer's name, stays with the caller. */

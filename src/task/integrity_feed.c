@@ -198,8 +198,10 @@ static enum err read_member(struct package_feed *feed, uint8_t *buf, size_t cap,
 static void done(struct package_feed *feed, uint64_t plain_bytes, uint64_t deflated_bytes, bool whole) {
     struct integrity_feed *f = (struct integrity_feed *)feed;
     f->deflated += deflated_bytes;
-    if (f->in_metadata)
+    if (f->in_metadata) {
+        f->broken = !whole;
         return;
+    }
     if (!whole || plain_bytes != f->manifest->entry[f->slot].size || !is_as_opened(f))
         leave_out(f, f->slot, "changed while it was being sent; waits for the next cycle");
     f->sys->close(f->sys, f->file);
@@ -228,7 +230,7 @@ void integrity_feed_init(struct integrity_feed *f, struct sys *sys, int root, co
     f->deflated = f->at_extra = 0;
     f->slot = f->at_slot = 0;
     f->file = -1;
-    f->in_metadata = f->comma = false;
+    f->in_metadata = f->broken = f->comma = false;
     f->phase = META_OPEN;
     f->fill = f->at = 0;
     manifest_source_init(&f->flat, m, items);

@@ -14,6 +14,7 @@ static double seconds_since(const struct integrity_master *m) {
 
 static void phase_begins(struct integrity_master *m) {
     m->phase_ns = m->env->sys->mono_ns(m->env->sys);
+    m->phase_wall = m->env->sys->wall_ns(m->env->sys);
 }
 
 static void reply_error(struct integrity_master *m, uint32_t counter, int code, const char *extra) {
@@ -129,7 +130,6 @@ static void start_check(struct integrity_master *m, uint32_t counter) {
         return;
     }
     m->state = IM_CHECK;
-    m->check_start_wall = m->env->sys->wall_ns(m->env->sys);
     phase_begins(m);
     set_deadline(m, m->env->intervals->timeout_receiving_file_ms);
     log_line(m->env->log, LOG_CYCLE, m->tag, CHECK_TAG, "Starting.");
@@ -153,7 +153,9 @@ static void something_to_do(struct integrity_master *m) {
              m->checker->compare.files);
     m->checked = true;
     m->in_sync = false;
-    m->sync_start_wall = m->env->sys->wall_ns(m->env->sys);
+    m->sent_missing = m->missing;
+    m->sent_shared = m->shared;
+    m->sent_extra = m->extra;
     phase_begins(m);
     log_line(m->env->log, LOG_INFO, m->tag, SYNC_TAG, "Starting.");
     log_line(m->env->log, LOG_INFO, m->tag, SYNC_TAG,
@@ -193,6 +195,7 @@ static void end_check(struct integrity_master *m, const struct message *message)
     m->missing = diff->missing.count;
     m->shared = diff->shared.count;
     m->extra = diff->extra_count;
+    m->check_start_wall = m->phase_wall;
     m->check_end_wall = m->env->sys->wall_ns(m->env->sys);
     m->check_ms = m->env->loop->now_ms;
     loop_timer_stop(m->env->loop, &m->deadline);
@@ -295,6 +298,7 @@ static void ended(void *arg, struct session *s, const struct reply *r) {
         sync_refused(m, r->error);
         return;
     }
+    m->sync_start_wall = m->phase_wall;
     m->sync_end_wall = m->env->sys->wall_ns(m->env->sys);
     m->sync_ms = m->env->loop->now_ms;
     log_line(m->env->log, LOG_INFO, m->tag, SYNC_TAG, "Finished in %.3fs.", seconds_since(m));
@@ -309,7 +313,7 @@ static void adapt_limit(struct integrity_master *m, const struct xfer_result *r)
     if (m->cancelled) {
         uint64_t less = r->bytes * keep_milli / 1000u;
         m->zip_limit = less > v->min_zip_size ? less : v->min_zip_size;
-    } else if (m->zip_limit < v->max_zip_size &&
+    } else if (r->end == XFER_SENT && m->zip_limit < v->max_zip_size &&
                r->took_ms * 1000u < v->timeout_receiving_file_ms * keep_milli) {
         uint64_t more = m->zip_limit * 1000u / keep_milli;
         m->zip_limit = more < v->max_zip_size ? more : v->max_zip_size;
@@ -330,6 +334,10 @@ static void sent(void *arg, const struct xfer_result *r) {
     }
     if (r->end == XFER_FAILED) {
         sync_failed(m, r->why.what, NULL);
+        return;
+    }
+    if (m->sender->feed.broken) {
+        sync_failed(m, "the list of extra files could not be read back", NULL);
         return;
     }
     m->state = IM_END;
@@ -381,9 +389,6 @@ static void start_sending(struct integrity_master *m) {
     }
     struct integrity_diff *diff = &m->checker->compare.diff;
     m->state = IM_ASK;
-    m->sent_missing = diff->missing.count;
-    m->sent_shared = diff->shared.count;
-    m->sent_extra = diff->extra_count;
     integrity_feed_init(&m->sender->feed, env->sys, env->root, env->manifest, env->items, diff, m->zip_limit);
     m->sender->feed.arg = m;
     m->sender->feed.left_out = left_out;
