@@ -9,6 +9,8 @@
 #include "net/loop.h"
 #include "wire/session.h"
 
+#define ACCEPT_PAUSE_MS 1000u /* after an accept that failed: for a master, and for the local socket */
+
 struct link {
     struct loop *loop;
     struct loop_io io;

@@ -27,7 +27,8 @@ struct local_server {
     int fd;
     struct pool *pool; /* struct local_client */
     struct local_client *clients;
-    struct loop_timer timer; /* closes the silent ones */
+    struct loop_timer timer;        /* closes the silent ones */
+    struct loop_timer accept_timer; /* ends a pause in which nobody is accepted */
 };
 
 /* path: of the root, without final slash; the socket is made there, mode 0660. */

@@ -20,7 +20,8 @@ struct master {
     struct peer *probed;
     uint64_t probe_ms; /* monotonic: when it was asked */
     struct loop_timer probe_timer;
-    struct log_brake connection_brake;
+    struct log_brake connection_brake, accept_brake;
+    struct loop_timer accept_timer; /* ends a pause in which nobody is accepted */
 };
 
 /* Listens and begins to scan. E_SYS with address and port in words. */

@@ -171,8 +171,13 @@ static void ready(void *arg, short what) {
     for (unsigned i = 0; i < 16; i++) {
         struct sys_addr addr;
         int fd = sys->accept(sys, l->fd, &addr);
-        if (fd < 0)
+        if (fd < 0) {
+            if (fd != -EAGAIN) { /* no descriptor, say: who waits would make us run in a circle */
+                l->io.events = 0;
+                loop_timer_set(l->env->loop, &l->accept_timer, l->env->loop->now_ms + ACCEPT_PAUSE_MS);
+            }
             return;
+        }
         struct local_client *c = pool_take(l->pool);
         if (!c) {
             sys->close(sys, fd);
@@ -190,6 +195,11 @@ static void ready(void *arg, short what) {
         c->next = l->clients;
         l->clients = c;
     }
+}
+
+static void accept_again(void *arg) {
+    struct local_server *l = arg;
+    l->io.events = SYS_POLLIN;
 }
 
 static void close_silent(void *arg) {
@@ -217,6 +227,7 @@ enum err local_open(struct local_server *l, struct role_env *env, struct master 
     l->fd = -1;
     loop_io_init(&l->io, ready, l);
     loop_timer_init(&l->timer, close_silent, l);
+    loop_timer_init(&l->accept_timer, accept_again, l);
     int n = snprintf(path, sizeof path, "%s/" LOCAL_SOCKET, root_path);
     if (n < 0 || (size_t)n >= sizeof path || !sys_addr_unix(&addr, path))
         return error_set(e, E_LIMIT, 0, "%s/" LOCAL_SOCKET ": too long for the name of a socket", root_path);
@@ -251,4 +262,5 @@ void local_close(struct local_server *l) {
     while (l->clients) /* the dooms are reaped as work */
         loop_turn(env->loop, 0);
     loop_timer_stop(env->loop, &l->timer);
+    loop_timer_stop(env->loop, &l->accept_timer);
 }

@@ -164,6 +164,22 @@ static void held_gone(void *arg, struct stranger *s) {
 
 /* ---- connections ---- */
 
+/* The one who waits keeps the socket readable: without a pause we would run in a circle until, say, a
+ * descriptor is free. */
+static void pause_accepting(struct master *m, int os) {
+    uint32_t held;
+    if (log_brake_pass(&m->accept_brake, m->env->loop->now_ms, 60000, &held))
+        log_line(m->env->log, LOG_ERROR, "Master", "Main", "No connection can be accepted: %s",
+                 err_os_words(os));
+    m->io.events = 0;
+    loop_timer_set(m->env->loop, &m->accept_timer, m->env->loop->now_ms + ACCEPT_PAUSE_MS);
+}
+
+static void accept_again(void *arg) {
+    struct master *m = arg;
+    m->io.events = SYS_POLLIN;
+}
+
 static void ready(void *arg, short events) {
     struct master *m = arg;
     struct sys *sys = m->env->sys;
@@ -173,8 +189,11 @@ static void ready(void *arg, short events) {
         uint32_t held;
         char words[SYS_ADDR_WORDS];
         int fd = sys->accept(sys, m->fd, &addr);
-        if (fd < 0)
+        if (fd < 0) {
+            if (fd != -EAGAIN)
+                pause_accepting(m, -fd);
             return;
+        }
         sys->sockopt_set(sys, fd, SYS_TCP_NODELAY, 1);
         sys->sockopt_set(sys, fd, SYS_KEEPALIVE, 1);
         if (log_brake_pass(&m->connection_brake, m->env->loop->now_ms, 1000, &held)) {
@@ -236,6 +255,7 @@ enum err master_open(struct master *m, struct role_env *env, struct pool *strang
     loop_io_init(&m->io, ready, m);
     loop_timer_init(&m->keepalive_timer, check_keepalive, m);
     loop_timer_init(&m->probe_timer, probe_over, m);
+    loop_timer_init(&m->accept_timer, accept_again, m);
     strangers_init(&m->strangers, env, stranger_pool, env->shared.key);
     m->strangers.hello = hello;
     m->strangers.gone = held_gone;
@@ -270,5 +290,6 @@ void master_close(struct master *m) {
         loop_turn(m->env->loop, 0);
     loop_timer_stop(m->env->loop, &m->keepalive_timer);
     loop_timer_stop(m->env->loop, &m->probe_timer);
+    loop_timer_stop(m->env->loop, &m->accept_timer);
     scanner_stop(&m->env->scanner);
 }
