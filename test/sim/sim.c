@@ -10,10 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #define STILL_TURNS_MAX 200000u /* turns in a row with work to do: somebody runs in a circle */
+
+/* Thousands of small files come and go: in memory, where there is room, that takes a tenth of the time. */
+__attribute__((constructor)) static void choose_folder(void) {
+    struct statvfs st;
+    if (!getenv("TMPDIR") && statvfs("/dev/shm", &st) == 0 && access("/dev/shm", W_OK) == 0 &&
+        (uint64_t)st.f_bavail * st.f_frsize >= (512u << 20))
+        setenv("TMPDIR", "/dev/shm", 1);
+}
 
 /* ---- the log ---- */
 
@@ -63,6 +72,7 @@ static void sim_end(void *arg) {
         if (n->node)
             sim_stop(n);
         close(n->root_fd);
+        free(n->closed);
         free(n->lines);
     }
     sim_net_fini(&sim->net);
@@ -132,12 +142,13 @@ enum err sim_try_start(struct sim_node *n, struct error *e) {
                                .gid = UINT32_MAX,
                                .picket_version = "test"};
     CHECK(!n->node);
-    n->node = calloc(1, sizeof *n->node);
+    n->node = n->closed ? n->closed : calloc(1, sizeof *n->node);
     CHECK(n->node);
+    n->closed = NULL;
     enum err err = node_open(n->node, &setup, e);
     if (err != E_OK) {
         sim_check_closed(n);
-        free(n->node);
+        n->closed = n->node;
         n->node = NULL;
     }
     return err;
@@ -166,7 +177,7 @@ void sim_check_closed(const struct sim_node *n) {
 void sim_stop(struct sim_node *n) {
     node_close(n->node);
     sim_check_closed(n);
-    free(n->node);
+    n->closed = n->node;
     n->node = NULL;
 }
 
@@ -178,22 +189,12 @@ void sim_kill(struct sim_node *n, bool silent) {
 
 /* ---- running ---- */
 
-static bool has_work(struct sim_node *n) {
-    struct loop *l = &n->node->loop;
-    if (l->work || (l->timer_count && l->heap[0]->due_ms <= n->sim->net.now_ns / 1000000u))
-        return true;
-    for (uint32_t i = 0; i < l->io_count; i++)
-        if (sim_net_events(&n->sim->net, l->io[i]->fd, l->io[i]->events))
-            return true;
-    return false;
-}
-
 static uint64_t next_timer_ns(const struct sim *sim) {
     uint64_t next = UINT64_MAX;
     for (uint32_t i = 0; i < sim->count; i++) {
         const struct node *k = sim->node[i].node;
-        if (k && k->loop.timer_count && k->loop.heap[0]->due_ms * 1000000u < next)
-            next = k->loop.heap[0]->due_ms * 1000000u;
+        if (k && sim_loop_next(&k->loop) < next)
+            next = sim_loop_next(&k->loop);
     }
     return next;
 }
@@ -202,7 +203,7 @@ void sim_step(struct sim *sim, uint64_t until_ns) {
     struct sim_net *net = &sim->net;
     bool busy = sim_net_deliver(net); /* who speaks by hand must have the time to hear it */
     for (uint32_t i = 0; i < sim->count; i++)
-        if (sim->node[i].node && has_work(&sim->node[i])) {
+        if (sim->node[i].node && sim_loop_has_work(net, &sim->node[i].node->loop)) {
             loop_turn(&sim->node[i].node->loop, 0);
             sim->turns++;
             busy = true;
@@ -320,7 +321,7 @@ static bool same_on_disk(const struct sim_node *a, const struct sim_node *b) {
     return covers(a, b, path, 0) && covers(b, a, path, 0);
 }
 
-static const char *find_difference(struct sim *sim, bool on_disk) {
+static const char *find_difference(struct sim *sim, bool on_disk, bool leftovers) {
     struct sim_node *m = find_master(sim);
     if (!m)
         return "there is no master";
@@ -335,7 +336,7 @@ static const char *find_difference(struct sim *sim, bool on_disk) {
         }
         if (on_disk && !same_on_disk(m, w))
             return difference;
-        if (on_disk && sim_leftover(w)) {
+        if (leftovers && sim_leftover(w)) {
             snprintf(difference, sizeof difference, "%s left %s", w->config.node_name, sim_leftover(w));
             return difference;
         }
@@ -344,11 +345,19 @@ static const char *find_difference(struct sim *sim, bool on_disk) {
 }
 
 const char *sim_difference(struct sim *sim) {
-    return find_difference(sim, true);
+    return find_difference(sim, true, true);
 }
 
 static bool is_same(void *arg) {
-    return !find_difference(arg, false) && !find_difference(arg, true);
+    return !find_difference(arg, false, false) && !find_difference(arg, true, true);
+}
+
+static bool is_same_but_for_leftovers(void *arg) {
+    return !find_difference(arg, false, false) && !find_difference(arg, true, false);
+}
+
+bool sim_converges_but_for_leftovers(struct sim *sim, uint64_t ms) {
+    return sim_until(sim, ms, 250, is_same_but_for_leftovers, sim);
 }
 
 bool sim_converges(struct sim *sim, uint64_t ms) {

@@ -28,7 +28,8 @@ struct sim_node {
     struct sys net_sys;   /* the host's table */
     struct faults faults; /* in front of it; calls are counted, and fail when the case says so */
     struct cluster_config config;
-    struct node *node; /* NULL: not running */
+    struct node *node;   /* NULL: not running */
+    struct node *closed; /* memory of one that was closed in order: the next start takes it as it is */
     int root_fd;
     char root[256], local[300]; /* of the local socket */
     char relative[16];          /* root below test_dir() */
@@ -69,6 +70,8 @@ uint64_t sim_ms(const struct sim *sim);
 bool sim_converges(struct sim *sim, uint64_t ms);
 /* Why they are not: in words, or NULL. */
 const char *sim_difference(struct sim *sim);
+/* The same, but for what staging may have left on a worker. */
+bool sim_converges_but_for_leftovers(struct sim *sim, uint64_t ms);
 
 /* ---- files below a node's root ---- */
 void sim_write(const struct sim_node *n, const char *path, const char *text);

@@ -265,6 +265,19 @@ uint64_t sim_net_next(const struct sim_net *net) {
     return at;
 }
 
+bool sim_loop_has_work(struct sim_net *net, const struct loop *l) {
+    if (l->work || sim_loop_next(l) <= net->now_ns)
+        return true;
+    for (uint32_t i = 0; i < l->io_count; i++)
+        if (sim_net_events(net, l->io[i]->fd, l->io[i]->events))
+            return true;
+    return false;
+}
+
+uint64_t sim_loop_next(const struct loop *l) {
+    return l->timer_count ? l->heap[0]->due_ms * 1000000u : UINT64_MAX;
+}
+
 /* ---- the table: sockets ---- */
 
 static int host_listen(struct sys *s, const struct sys_addr *a, int backlog) {

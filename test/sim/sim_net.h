@@ -7,7 +7,7 @@
 #ifndef PICKET_SIM_NET_H
 #define PICKET_SIM_NET_H
 
-#include "sys/sys.h"
+#include "net/loop.h"
 
 #define SIM_HOSTS 80
 #define SIM_SOCKS 1024
@@ -105,6 +105,11 @@ short sim_net_events(struct sim_net *net, int fd, short asked);
 bool sim_net_deliver(struct sim_net *net);
 /* When something will happen next, UINT64_MAX: never by itself. */
 uint64_t sim_net_next(const struct sim_net *net);
+
+/* Has a loop whose descriptors are this network's anything to do now? */
+bool sim_loop_has_work(struct sim_net *net, const struct loop *l);
+/* When its next timer is due, UINT64_MAX: none is set. */
+uint64_t sim_loop_next(const struct loop *l);
 
 /* Cuts every connection that goes along the line of h, now. */
 void sim_net_cut(struct sim_net *net, struct sim_host *h, enum sim_cut how);

@@ -1,0 +1,457 @@
+/* fuzz_node.c - a whole node on a simulated network; the input is what its peer says.
+ *
+ * First byte: bit 0 the node is a worker (else a master), bit 1 the rest are raw bytes. Raw: a length, so
+ * many bytes, and again; a length of 0 lets a second pass. Else, after a proper hello: words of a peer that
+ * has the key, see act(). Afterwards the node closes, and nothing of it may be left. */
+#include "app/config_items.h"
+#include "app/config_picket.h"
+#include "app/node.h"
+#include "base/bytes.h"
+#include "test/sim/sim_guest.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEY "0123456789abcdef0123456789abcdef"
+#define TURNS_MAX 20000u /* without time moving: a circle */
+#define STEPS_MAX 200u   /* of one input */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The input, byte by byte; zeros behind its end. */
+struct input {
+    const uint8_t *at, *end;
+};
+
+struct fuzz {
+    struct sim_net net;
+    struct sys sys;
+    struct sim_host *host;
+    struct sim_guest guest, local;
+    struct node *node;
+    struct cluster_config config;
+    struct input in;
+    char root[64], local_path[128];
+    int root_fd;
+    struct sim_heard heard;
+    uint32_t asked[8]; /* counters of the node's requests without reply, the oldest first */
+    char asked_for[8][13];
+    unsigned asked_count;
+    char task[64]; /* the node's last task id */
+};
+static struct fuzz f;
+
+static void need(bool holds) {
+    if (!holds)
+        __builtin_trap();
+}
+
+static uint8_t byte(void) {
+    return f.in.at < f.in.end ? *f.in.at++ : 0;
+}
+
+static const uint8_t *bytes(size_t *n) {
+    const uint8_t *from = f.in.at;
+    *n = min_size(*n, (size_t)(f.in.end - f.in.at));
+    f.in.at += *n;
+    return from;
+}
+
+/* ---- the folder ---- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at) {
+    (void)st, (void)type;
+    return at->level ? remove(path) : 0;
+}
+
+static void put(const char *path, const char *text) {
+    char full[256];
+    snprintf(full, sizeof full, "%s/%s", f.root, path);
+    for (char *p = full + strlen(f.root) + 1; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+        *p = '\0';
+        mkdir(full, 0755);
+    }
+    FILE *file = fopen(full, "wb");
+    need(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void folder_make(void) {
+    nftw(f.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    put("etc/rules/a.xml", "<a/>\n");
+    put("etc/shared/default/agent.conf", "<agent_config/>\n");
+    put("etc/precious", "untouched");
+}
+
+static void folder_check(void) {
+    char path[256], text[16] = "";
+    snprintf(path, sizeof path, "%s/etc/precious", f.root);
+    FILE *file = fopen(path, "rb");
+    need(file && fgets(text, sizeof text, file) && strcmp(text, "untouched") == 0);
+    fclose(file);
+}
+
+static void once(void) {
+    snprintf(f.root, sizeof f.root, "%s/picket-fuzz-%ld", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm",
+             (long)getpid());
+    mkdir(f.root, 0755);
+    f.root_fd = open(f.root, O_RDONLY | O_DIRECTORY);
+    need(f.root_fd >= 0);
+    snprintf(f.local_path, sizeof f.local_path, "%s/" LOCAL_SOCKET, f.root);
+    f.node = calloc(1, sizeof *f.node);
+    need(f.node);
+}
+
+static void at_exit(void) {
+    nftw(f.root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    rmdir(f.root);
+}
+
+/* ---- time ---- */
+
+/* Runs until ms have passed, or nothing more happens before that. */
+static void run(uint64_t ms) {
+    uint64_t until = f.net.now_ns + ms * 1000000u;
+    for (unsigned turns = 0; f.net.now_ns < until;) {
+        bool busy = sim_net_deliver(&f.net);
+        if (sim_loop_has_work(&f.net, &f.node->loop)) {
+            loop_turn(&f.node->loop, 0);
+            busy = true;
+        }
+        need(++turns < TURNS_MAX);
+        uint64_t next = sim_loop_next(&f.node->loop), packet = sim_net_next(&f.net);
+        next = packet < next ? packet : next;
+        if (busy || next <= f.net.now_ns)
+            next = f.net.now_ns + 20000;
+        f.net.now_ns = next < until ? next : until;
+    }
+}
+
+/* Takes what the node says; its requests wait for answers. */
+static void listen_to_node(void) {
+    while (guest_hear(&f.guest, &f.heard)) {
+        need(f.heard.genuine);
+        if (f.heard.n == 36 && strcmp(f.heard.command, "ok") == 0)
+            memcpy(f.task, f.heard.bytes, 37);
+        if (f.heard.counter >= 1000 && f.heard.counter < f.guest.counter)
+            continue; /* a reply to us */
+        if (f.asked_count == 8) {
+            memmove(f.asked, f.asked + 1, sizeof f.asked - sizeof *f.asked);
+            memmove(f.asked_for, f.asked_for + 1, sizeof f.asked_for - sizeof *f.asked_for);
+            f.asked_count--;
+        }
+        f.asked[f.asked_count] = f.heard.counter;
+        memcpy(f.asked_for[f.asked_count++], f.heard.command, 13);
+    }
+}
+
+static void pass(uint64_t ms) {
+    run(ms);
+    if (f.guest.fd >= 0)
+        listen_to_node();
+}
+
+/* ---- what the peer does ---- */
+
+static void answer(const char *command, const void *payload, size_t n) {
+    if (!f.asked_count)
+        return;
+    guest_say(&f.guest, f.asked[0], command, payload, n);
+    memmove(f.asked, f.asked + 1, sizeof f.asked - sizeof *f.asked);
+    memmove(f.asked_for, f.asked_for + 1, sizeof f.asked_for - sizeof *f.asked_for);
+    f.asked_count--;
+}
+
+static void answer_well(void) {
+    if (!f.asked_count)
+        return;
+    const char *what = f.asked_for[0];
+    const char *text = strcmp(what, "syn_i_w_m_p") == 0                                 ? "True"
+                       : strcmp(what, "syn_i_w_m") == 0 || strcmp(what, "syn_m_c") == 0 ? "task-of-the-peer"
+                                                                                        : "fine";
+    answer("ok", text, strlen(text));
+}
+
+static const char *const words[] = {
+    "echo",        "echo-c",     "echo-m",      "new_file",   "file_upd",    "file_end",    "new_str",
+    "str_upd",     "err_str",    "cancel_task", "hello",      "syn_i_w_m_p", "syn_i_w_m",   "syn_i_w_m_e",
+    "syn_i_w_m_r", "syn_m_c_ok", "syn_m_c",     "syn_m_c_e",  "syn_m_c_r",   "syn_a_w_m_p", "syn_w_g_c",
+    "get_nodes",   "get_health", "get_config",  "get_status", "ok",          "err",         "nonsense"};
+#define WORDS (sizeof words / sizeof *words)
+
+#define PATH "/queue/cluster/x/p.zip"
+
+static void with_path(const char *command, const void *payload, size_t n) {
+    uint8_t all[70000];
+    size_t p = sizeof PATH - 1;
+    n = min_size(n, sizeof all - p - 1);
+    memcpy(all, PATH " ", p + 1);
+    if (n)
+        memcpy(all + p + 1, payload, n);
+    guest_ask(&f.guest, command, all, p + 1 + n);
+}
+
+static void file_end(const void *payload, size_t n) {
+    struct sha256 hash;
+    uint8_t digest[SHA256_BYTES];
+    sha256_init(&hash);
+    sha256_push(&hash, payload, n);
+    sha256_out(&hash, digest);
+    with_path("file_end", digest, sizeof digest);
+}
+
+static void add_hash(char *out, const void *content, size_t n) {
+    struct blake2b b;
+    uint8_t hash[BLAKE2B_BYTES];
+    blake2b_init(&b, sizeof hash);
+    blake2b_push(&b, content, n);
+    blake2b_finish(&b, hash);
+    hex_encode(out, hash, sizeof hash);
+}
+
+/* A package of a few files with their metadata: right, but for what the input says. */
+static void package(void) {
+    static const char *const paths[] = {
+        "etc/rules/a.xml", "etc/rules/new/b.xml", "etc/shared/default/agent.conf", "../outside",
+        "etc/precious",    "etc/rules/.picket/0", "var/multigroups/1/merged.mg"};
+    static const char *const sections[] = {"missing", "shared", "extra"};
+    char meta[4096] = "{", hex[2 * BLAKE2B_BYTES + 1];
+    uint8_t *out = NULL;
+    size_t n = 0, at = 1;
+    for (unsigned s = 0; s < 3; s++) {
+        at += (size_t)snprintf(meta + at, sizeof meta - at, "%s\"%s\": {", s ? ", " : "", sections[s]);
+        for (unsigned k = byte() % 4, i = 0; i < k; i++) {
+            const char *path = paths[byte() % 7];
+            size_t len = byte() % 32;
+            const uint8_t *content = bytes(&len);
+            uint8_t lie = byte();
+            if (s < 2 && lie % 8 != 1)
+                guest_member(&out, &n, path, content, len);
+            add_hash(hex, content, len - (lie % 8 == 2 && len));
+            at += (size_t)snprintf(
+                meta + at, sizeof meta - at,
+                "%s\"%s\": {\"mod_time\": 1.5, \"cluster_item_key\": \"%s\", \"merged\": %s, "
+                "\"hash\": \"%s\"}",
+                i ? ", " : "", path, strstr(path, "rules") ? "etc/rules/" : "etc/shared/",
+                lie % 8 == 3 ? "true" : "false", hex);
+        }
+        at += (size_t)snprintf(meta + at, sizeof meta - at, "}");
+    }
+    at += (size_t)snprintf(meta + at, sizeof meta - at, "}");
+    guest_member(&out, &n, "files_metadata.json", meta, min_size(at, sizeof meta - 1));
+    uint8_t spoil = byte();
+    if (spoil & 1)
+        out[(size_t)spoil * 7 % n] ^= 0x20;
+    if (spoil & 2)
+        n -= min_size(n, spoil);
+    guest_ask(&f.guest, "new_file", PATH, sizeof PATH - 1);
+    size_t half = spoil & 4 ? n / 2 : n;
+    with_path("file_upd", out, half);
+    if (spoil & 4)
+        with_path("file_upd", out + half, n - half);
+    if (!(spoil & 8))
+        file_end(out, n);
+    free(out);
+}
+
+static void task_word(const char *command, const char *rest) {
+    char text[400];
+    snprintf(text, sizeof text, "%s %s", f.task, rest);
+    guest_ask(&f.guest, command, text, strlen(text));
+}
+
+static void raw_frame(bool divided) {
+    uint8_t frame[800];
+    size_t n = byte();
+    const uint8_t *payload = bytes(&n);
+    guest_send(&f.guest, frame,
+               guest_frame(frame, &f.guest.key, 7, words[byte() % WORDS], divided, payload, n));
+}
+
+static void local_word(void) {
+    char payload[256];
+    size_t n = byte();
+    const uint8_t *from = bytes(&n);
+    if (n)
+        memcpy(payload, from, n);
+    guest_connect_local(&f.local, f.local_path);
+    run(5);
+    guest_ask(&f.local, words[byte() % WORDS], payload, n);
+    run(20);
+    while (guest_hear(&f.local, &f.heard)) {
+    }
+}
+
+/* ---- beginning ---- */
+
+static void become_peer(bool of_worker) {
+    f.asked_count = 0;
+    if (!of_worker) {
+        guest_connect(&f.guest, "10.0.0.1", 1516);
+        run(5);
+        guest_ask(&f.guest, "hello", "peer wazuh worker 4.14.7", 24);
+        pass(5);
+        return;
+    }
+    for (unsigned i = 0; i < 30 && !guest_accept(&f.guest); i++)
+        run(500);
+    if (f.guest.fd < 0)
+        return;
+    pass(5);
+    answer("ok", "Client added", 12);
+    pass(5);
+}
+
+static void act(bool of_worker) {
+    uint8_t op = byte();
+    size_t n;
+    const uint8_t *payload;
+    switch (op % 16) {
+    case 0:
+        n = byte();
+        payload = bytes(&n);
+        guest_ask(&f.guest, words[byte() % WORDS], payload, n);
+        break;
+    case 1:
+        n = byte();
+        payload = bytes(&n);
+        answer(op & 16 ? "err" : "ok", payload, n);
+        break;
+    case 2:
+        answer_well();
+        break;
+    case 3:
+        pass(100u * byte());
+        break;
+    case 4:
+        package();
+        break;
+    case 5:
+        n = byte();
+        payload = bytes(&n);
+        with_path("file_upd", payload, n);
+        break;
+    case 6:
+        raw_frame(op & 16);
+        break;
+    case 7:
+        guest_ask(&f.guest, of_worker ? "syn_m_c" : op & 16 ? "syn_i_w_m" : "syn_i_w_m_p", "", 0);
+        break;
+    case 8:
+        task_word(of_worker ? "syn_m_c_e" : "syn_i_w_m_e", PATH);
+        break;
+    case 9:
+        task_word(of_worker ? "syn_m_c_r" : "syn_i_w_m_r", "{}");
+        break;
+    case 10:
+        n = byte();
+        payload = bytes(&n);
+        guest_send(&f.guest, payload, n);
+        break;
+    case 11:
+        guest_close(&f.guest);
+        pass(100);
+        become_peer(of_worker);
+        break;
+    case 12:
+        local_word();
+        break;
+    case 13:
+        task_word("cancel_task", "{}");
+        break;
+    case 14:
+        sim_net_cut(&f.net, of_worker ? f.host : f.guest.host, (enum sim_cut)(byte() % 3));
+        break;
+    default:
+        for (unsigned i = 0; i < 6; i++) {
+            answer_well();
+            pass(10);
+        }
+        break;
+    }
+    pass(3);
+}
+
+static void raw(bool of_worker) {
+    if (!of_worker) {
+        guest_connect(&f.guest, "10.0.0.1", 1516);
+        run(5);
+    } else {
+        for (unsigned i = 0; i < 30 && !guest_accept(&f.guest); i++)
+            run(500);
+    }
+    for (unsigned steps = 0; f.in.at < f.in.end && steps < STEPS_MAX; steps++) {
+        size_t n = byte();
+        if (!n)
+            run(1000);
+        const uint8_t *some = bytes(&n);
+        guest_send(&f.guest, some, n);
+        pass(2);
+    }
+}
+
+static void open_node(bool is_worker) {
+    struct error e;
+    struct cluster_config *c = &f.config;
+    memset(c, 0, sizeof *c);
+    config_picket_defaults(c);
+    items_defaults(&c->items);
+    intervals_defaults(&c->intervals);
+    c->type = is_worker ? NODE_WORKER : NODE_MASTER;
+    strcpy(c->cluster_name, "wazuh");
+    strcpy(c->node_name, is_worker ? "w1" : "master");
+    strcpy(c->key, KEY);
+    strcpy(c->bind_addr, "0.0.0.0");
+    strcpy(c->master, "10.0.0.1");
+    strcpy(c->nodes_json, "[]");
+    c->port = 1516;
+    struct node_setup setup = {&f.sys, NULL, c, f.root_fd, f.root, UINT32_MAX, UINT32_MAX, "fuzz"};
+    need(node_open(f.node, &setup, &e) == E_OK);
+    run(20);
+}
+
+static void close_node(void) {
+    node_close(f.node);
+    for (int i = 0; i < POOL_COUNT; i++)
+        need(f.node->pools[i].used == 0);
+    need(f.node->loop.io_count == 0 && f.node->loop.timer_count == 0 && !f.node->loop.work);
+    need(f.host->real_count == 0 && f.host->sock_count == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (!f.node) {
+        once();
+        atexit(at_exit);
+    }
+    f.in = (struct input){data, data + size};
+    uint8_t how = byte();
+    bool is_worker = how & 1;
+    folder_make();
+    f.task[0] = '\0';
+    sim_net_init(&f.net, 1800000000000000000);
+    f.host = sim_host_add(&f.net, is_worker ? "10.0.0.2" : "10.0.0.1", 1, &f.sys);
+    guest_init(&f.guest, &f.net, is_worker ? "10.0.0.1" : "10.0.0.2", KEY, 2);
+    guest_init(&f.local, &f.net, "127.0.0.1", KEY, 3);
+    if (is_worker)
+        guest_listen(&f.guest, 1516);
+    open_node(is_worker);
+    if (how & 2) {
+        raw(is_worker);
+    } else {
+        become_peer(is_worker);
+        for (unsigned steps = 0; f.in.at < f.in.end && steps < STEPS_MAX && f.guest.fd >= 0; steps++)
+            act(is_worker);
+    }
+    guest_close(&f.local);
+    guest_close(&f.guest);
+    run(how & 4 ? 10000 : 10);
+    close_node();
+    folder_check();
+    guest_fini(&f.local);
+    guest_fini(&f.guest);
+    sim_net_fini(&f.net);
+    return 0;
+}
