@@ -1,0 +1,55 @@
+"""What Wazuh's daemon takes for granted and Debian 12 has otherwise; Python imports this file at its start.
+
+1. Python 3.11 dropped asyncio.coroutine; Wazuh uses the name in two type annotations. It dropped the argument loop
+   of asyncio.open_unix_connection; 4.4.0 still gives it.
+2. Wazuh brings SQLAlchemy 2.0, where a file database takes pool_size; Debian's 1.4 refuses it unless a pool class is
+   named. The daemon makes that engine (of the API's roles) but never opens it.
+3. Without a user and a group called wazuh, files go to root's.
+"""
+import asyncio
+import grp
+import importlib.abc
+import importlib.machinery
+import pwd
+import sys
+
+asyncio.coroutine = getattr(asyncio, 'coroutine', object)
+open_unix_connection = asyncio.open_unix_connection
+asyncio.open_unix_connection = lambda path=None, *, loop=None, **more: open_unix_connection(path, **more)
+
+
+def or_root(find, root):
+    def found(name):
+        try:
+            return find(name)
+        except KeyError:
+            if name != 'wazuh':
+                raise
+            return find(root)
+    return found
+
+
+pwd.getpwnam, grp.getgrnam = or_root(pwd.getpwnam, 'root'), or_root(grp.getgrnam, 'root')
+
+
+class OldAlchemy(importlib.abc.MetaPathFinder):
+    """Adds the pool class to create_engine's arguments once sqlalchemy has been loaded."""
+    def find_spec(self, name, path=None, target=None):
+        if name != 'sqlalchemy':
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec:
+            run = spec.loader.exec_module
+
+            def load(module):
+                run(module)
+                make = module.create_engine
+                pool = sys.modules['sqlalchemy.pool'].QueuePool
+                if module.__version__.startswith('1.'):
+                    module.create_engine = lambda *a, **k: make(*a, **({'poolclass': pool} if 'pool_size' in k else {}), **k)
+            spec.loader.exec_module = load
+        return spec
+
+
+sys.meta_path.insert(0, OldAlchemy())
