@@ -202,7 +202,7 @@ lint: $(OUT)/picket setup ## the house rules: layers, doors, calls, state, heade
 	@tools/lint --out $(OUT) --nm $(NM) --compile "$(subst ",\",$(CC) $(filter-out -fstack-usage,$(SHIP)) $(LANG_C) $(WARN))"
 size: $(OUT)/picket ## where the bytes of the binary are
 	@tools/size $(OUT)
-memory: $(OUT)/picket ## fixed memory by owner, and the largest stack frames
+memory: $(OUT)/picket $(OUT)/o/tools/node_parts.o ## fixed memory by owner, and the largest stack frames
 	@tools/memory $(OUT)
 BENCHES := $(patsubst test/bench/%.c,$(OUT)/bench/%,$(wildcard test/bench/*.c))
 $(BENCHES): $(OUT)/bench/%: $(OUT)/o/test/bench/%.o $(OUT)/picket.a $(OUT)/third.a

@@ -76,7 +76,7 @@
 #define STRANGERS_PER_ADDRESS 10u /* of them, from one source address (as 4.14.7 has it) */
 #endif
 #ifndef STRANGER_BODY_BYTES
-#define STRANGER_BODY_BYTES 512u /* clear payload of a stranger's frame, bytes */
+#define STRANGER_BODY_BYTES 256u /* clear payload of a stranger's frame, bytes */
 #endif
 #ifndef STRANGER_LIFE_MS
 #define STRANGER_LIFE_MS 5000u /* a stranger's whole life, milliseconds */
