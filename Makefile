@@ -217,4 +217,5 @@ clean: ## removes everything that was built or fetched
 	rm -rf build
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
-	@echo "  BOARD=$$(ls board | paste -sd'|')  CC=gcc|clang  V=1 shows the commands"
+	@echo "  make test-KIND      one kind of them: $(KINDS)"
+	@echo "  BOARD=$$(ls -d board/*/ | cut -d/ -f2 | paste -sd'|')  CC=gcc|clang  V=1 shows the commands"
