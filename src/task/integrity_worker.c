@@ -59,13 +59,15 @@ static void check_refused(struct integrity_worker *w, const struct wazuh_error *
     check_failed(w, words, error);
 }
 
-/* Common to all replies of the check: false when the link is gone or the master said no. */
-static bool reply_is_good(struct integrity_worker *w, const struct reply *r) {
-    if (r->kind == REPLY_OK)
-        return true;
-    if (r->kind != REPLY_LOST)
+/* Common to all replies of the check: false when the link is gone, or the master said no, or the check does
+ * not wait for it any more (a verdict may overtake it: what that began must go on). */
+static bool reply_is_good(struct integrity_worker *w, const struct reply *r,
+                          enum integrity_worker_state waiting) {
+    if (r->kind == REPLY_LOST || w->state != waiting)
+        return false;
+    if (r->kind != REPLY_OK)
         check_refused(w, r->error);
-    return false;
+    return r->kind == REPLY_OK;
 }
 
 /* ---- sending the manifest ---- */
@@ -73,7 +75,7 @@ static bool reply_is_good(struct integrity_worker *w, const struct reply *r) {
 static void ended(void *arg, struct session *s, const struct reply *r) {
     struct integrity_worker *w = arg;
     (void)s;
-    if (!reply_is_good(w, r) || w->state != IW_END)
+    if (!reply_is_good(w, r, IW_END))
         return;
     /* A master that never answers must not end the checks: after its own longest wait we ask again. */
     w->state = IW_VERDICT;
@@ -124,7 +126,7 @@ static void named(void *arg, struct session *s, const struct reply *r) {
     struct error e;
     size_t n;
     (void)s;
-    if (!reply_is_good(w, r))
+    if (!reply_is_good(w, r, IW_START))
         return;
     const char *id = message_text(r->message, &n);
     if (!id || !n || memchr(id, ' ', n) || !text_copy(w->peer_task_id, sizeof w->peer_task_id, id, n)) {
@@ -150,7 +152,7 @@ static void permitted(void *arg, struct session *s, const struct reply *r) {
     struct integrity_worker *w = arg;
     size_t n;
     (void)s;
-    if (!reply_is_good(w, r))
+    if (!reply_is_good(w, r, IW_ASK))
         return;
     const char *answer = message_text(r->message, &n);
     bool yes = answer && n == 4 && memcmp(answer, "True", 4) == 0;
