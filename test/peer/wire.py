@@ -175,7 +175,7 @@ class Link:
                 self.bytes_in += len(data)
                 for got in self.frames.push(data):
                     self._frame(*got)
-        except (OSError, ValueError, InvalidToken) as e:
+        except (OSError, ValueError, InvalidToken, Closed) as e:
             self._end(f'{type(e).__name__}: {e}')
 
     def _frame(self, counter, command, field, payload, divided):

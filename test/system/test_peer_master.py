@@ -237,6 +237,24 @@ def test_one_bad_file_among_good():
     assert w.read('etc/ossec.conf') == before and w.read('etc/rules/x.tmp') is None and not os.path.exists(w.path('../bad'))
 
 
+def test_name_it_does_not_take():
+    """A Wazuh master may have a name that picket refuses (a control character): the others come, and the status says which
+    one is behind and why, for as long as it lasts."""
+    m, w = pair()
+    m.files.update({'etc/lists/tab\there': b'odd', 'etc/lists/beside-odd': b'beside'})
+    wait(lambda: w.read('etc/lists/beside-odd') == b'beside', 'the other file')
+
+    def told():
+        got = json.loads(w.run('status', '-j').stdout)
+        return not got['in_sync'] and got['unsynced'] and 'there' in json.dumps(got['unsynced'])
+    wait(told, 'the status to name the file', 8)
+    assert w.run('status').returncode == 150
+    del m.files['etc/lists/tab\there']
+    synced(m, w)
+    wait(lambda: w.run('status').returncode == 0, 'the status to be well again', 8)
+    m.session('worker1').errors.clear()
+
+
 @seconds(60)
 def test_large_transfer():
     m, w = pair()
