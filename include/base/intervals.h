@@ -16,9 +16,9 @@ struct intervals {
     uint32_t recalculate_integrity_ms;              /* 8,000 */
     uint32_t check_worker_lastkeepalive_ms;         /* 60,000 */
     uint32_t max_allowed_time_without_keepalive_ms; /* 120,000 */
-    uint32_t max_locked_integrity_time_ms;          /* 1,000,000 */
-    uint32_t sync_agent_groups_ms;                  /* 10,000 */
-    uint32_t agent_group_start_delay_ms;            /* 30,000 */
+    uint32_t max_locked_integrity_time_ms; /* 1,000,000; read but not needed: permission is a lease here */
+    uint32_t sync_agent_groups_ms;         /* 10,000 */
+    uint32_t agent_group_start_delay_ms;   /* 30,000 */
     /* communication */
     uint32_t timeout_cluster_request_ms; /* 20,000 */
     uint32_t timeout_receiving_file_ms;  /* 120,000 */

@@ -77,9 +77,10 @@ static void ended(void *arg, struct session *s, const struct reply *r) {
     (void)s;
     if (!reply_is_good(w, r, IW_END))
         return;
-    /* A master that never answers must not end the checks: after its own longest wait we ask again. */
+    /* The verdict may take the master long, or never come: we go on asking for permission, as Wazuh does, and
+     * a master that is still at it says no. */
     w->state = IW_VERDICT;
-    next_check(w, w->env->intervals->max_locked_integrity_time_ms);
+    next_check(w, w->env->intervals->sync_integrity_ms);
 }
 
 static void sent(void *arg, const struct xfer_result *r) {
@@ -152,12 +153,17 @@ static void permitted(void *arg, struct session *s, const struct reply *r) {
     struct integrity_worker *w = arg;
     size_t n;
     (void)s;
-    if (!reply_is_good(w, r, IW_ASK))
+    bool waits = w->state == IW_VERDICT;
+    if (!reply_is_good(w, r, waits ? IW_VERDICT : IW_ASK))
         return;
     const char *answer = message_text(r->message, &n);
     bool yes = answer && n == 4 && memcmp(answer, "True", 4) == 0;
     log_line(w->env->log, LOG_DEBUG, w->env->tag, IW_CHECK_TAG, "Permission to check integrity: %s",
              yes ? "True" : "False");
+    if (!yes && waits) {
+        next_check(w, w->env->intervals->sync_integrity_ms);
+        return;
+    }
     if (!yes) {
         integrity_worker_idle(w);
         return;
@@ -175,10 +181,8 @@ static void time_to_check(void *arg) {
         integrity_receive_too_late(w);
         return;
     }
-    if (w->state == IW_VERDICT)
-        log_line(w->env->log, LOG_WARNING, w->env->tag, IW_CHECK_TAG,
-                 "The master did not answer the check: asking again.");
-    w->state = IW_ASK;
+    if (w->state != IW_VERDICT)
+        w->state = IW_ASK;
     if (session_request(w->session, "syn_i_w_m_p", NULL, 0, permitted, w, &e) != E_OK)
         integrity_worker_idle(w);
     w->kick(w->arg);

@@ -462,13 +462,16 @@ static struct outcome nine_seconds(enum state s) {
         return (struct outcome){NULL, NULL, IW_ASK};
     }
     rig_pass(rig, 9000);
+    if (s == VERDICT) /* a master that is still at it will say no */
+        return (struct outcome){"syn_i_w_m_p ", "", STAYS};
     return (struct outcome){NULL, NULL, STAYS};
 }
 
 /* timeout_receiving_file: 120 s. */
 static struct outcome two_minutes(enum state s) {
     static char text[600];
-    if (s == READ || s == APPLY || s == SCAN || s == IDLE)
+    if (s == READ || s == APPLY || s == SCAN || s == IDLE ||
+        s == VERDICT) /* the last asks again: no_verdict */
         return (struct outcome){NULL, NULL, STAYS};
     rig_pass(rig, 119999);
     CHECK_INT(w.state, is[s]);
@@ -777,18 +780,37 @@ TEST(all_is_well_before_an_answer_that_is_an_error) {
     late_answer("syn_m_c_ok", true);
 }
 
-/* No verdict at all: asked again after the master's own longest wait, 1000 s. */
+/* No verdict: permission is asked for again an interval later, as a real worker does. A no leaves the verdict
+ * waited for; a yes begins the check anew. */
 TEST(no_verdict) {
     begin();
     link_up();
     to_verdict();
-    rig_pass(rig, 999999);
-    CHECK_INT(w.state, IW_VERDICT);
+    rig_pass(rig, 8999);
+    EXPECT_NOTHING(p);
     rig_pass(rig, 1);
-    CHECK_INT(w.state, IW_ASK);
-    CHECK(
-        rig_log_has(rig, "WARNING [Worker this-node] [Integrity check] The master did not answer the check"));
-    to_ask();
+    struct peer_seen seen = asked("syn_i_w_m_p ");
+    reply(&seen, "ok", "False");
+    CHECK_INT(w.state, IW_VERDICT);
+    rig_pass(rig, 9000);
+    seen = asked("syn_i_w_m_p ");
+    reply(&seen, "ok", "True");
+    CHECK_INT(w.state, IW_SCAN);
+    end();
+}
+
+/* The verdict comes while permission is asked for: it counts. */
+TEST(verdict_while_asking_again) {
+    begin();
+    link_up();
+    to_verdict();
+    rig_pass(rig, 9000);
+    struct peer_seen seen = asked("syn_i_w_m_p "), said;
+    say("syn_m_c", "");
+    CHECK(peer_next(p, &said));
+    CHECK_INT(w.state, IW_RECEIVE);
+    reply(&seen, "ok", "False");
+    CHECK_INT(w.state, IW_RECEIVE);
     end();
 }
 
