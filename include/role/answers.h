@@ -1,12 +1,17 @@
 /* role/answers.h - the questions a node answers from memory: get_nodes, get_health, get_config, get_status.
  *
  * Shapes: reference, section 7 (get_nodes, get_health). get_status is picket's own, for `picket status`:
- *   {"node", "cluster", "type", "version", "picket", "up_s", "state", "why", "master", "link_s",
- * "last_keepalive_s", "files", "tree", "in_sync", "behind", "last_check_s", "last_sync_s", "last_change_s",
- *    "scan": {"files", "unreadable", "too_many", "took_ms"}, "unsynced": [{"path", "why"}],
- * "unsynced_untold", "workers": [{"name", "version", "ip", "state", "missing", "shared", "extra",
- * "last_keepalive_s", "last_sync_s"}], "memory": {"used", "size", "pools": [{"name", "words", "used", "high",
- * "count", "size", "refused"}]}} Members that do not apply are left out; *_s are seconds ago. */
+ *   {"node", "cluster", "type", "version", "picket", "up_s", "state",
+ *    of a worker: "why", "master", "link_s", "last_keepalive_s", "in_sync", "behind", "busy", "last_check_s",
+ *        "last_sync_s",
+ *    of a master: "strangers", "strangers_refused",
+ *    "files", "tree", "last_change_s", "scan": {"rounds", "files", "unreadable", "too_many", "took_ms"},
+ *    "unsynced": [{"path", "why"}], "unsynced_untold",
+ *    of a master: "workers": [{"name", "version", "ip", "state", "missing", "shared", "extra",
+ *        "last_keepalive_s", "last_check_s", "last_sync_s"}],
+ *    "memory": {"used", "size", "pools": [{"name", "words", "used", "high", "count", "size", "refused"}],
+ *        "spool": {"used", "high", "limit", "refused"}}}
+ * Members that do not apply are left out; *_s are seconds ago. */
 #ifndef PICKET_ROLE_ANSWERS_H
 #define PICKET_ROLE_ANSWERS_H
 
@@ -16,8 +21,9 @@
 struct master;
 struct worker;
 
-/* Each answers the request m on s. Errors as Wazuh's: 1724 select, 1728 type, 1730 unknown node, 1000
- * malformed arguments; sort, search and distinct are refused in words. */
+/* Each answers the request m on s. Errors as Wazuh's: 1724 select, 1728 type, 1730 unknown node, 1400, 1401,
+ * 1405 and 1406 offset and limit, 1000 malformed arguments; sort, search and distinct are refused in words.
+ */
 void answer_get_nodes(struct role_env *env, const struct master *m, struct session *s,
                       const struct message *request);
 void answer_get_health(struct role_env *env, const struct master *m, struct session *s,

@@ -26,6 +26,7 @@ struct wazuh_error {
     bool has_extra;
     bool cmd_error;                /* extra is the whole text: the code's own words are left out */
     char extra[WAZUH_EXTRA_BYTES]; /* extra_message: one line, cut between characters if too long */
+    const char *remediation;       /* extra_remediation: constant text, or NULL; not read from the wire */
 };
 
 /* extra may be NULL; its control characters become '?'. */

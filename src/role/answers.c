@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define ARGUMENT_TOKENS 256
+#define LIMIT_MOST 100000u /* MAXIMUM_DATABASE_LIMIT of 4.14.7 */
 
 /* ---- common ---- */
 
@@ -56,8 +57,8 @@ static bool is_null(const struct json_doc *d, size_t i) {
     return d->tokens[i].kind == JSON_NULL;
 }
 
-/* Does the value at i (a string, a list of strings or an object with such keys) name this node? null names
- * all. */
+/* Does the value at i (a string, a list of strings or an object with such keys) name this node? null, and no
+ * value, name all. */
 static bool names_node(const struct json_doc *d, size_t i, const char *name) {
     char text[NODE_NAME_BYTES];
     size_t len;
@@ -95,13 +96,16 @@ static void add_when(struct json_write *w, const char *key, int64_t wall_ns) {
 
 static const char *const node_fields[] = {"name", "type", "version", "ip"};
 #define NODE_FIELDS 4u
+#define NODE_FIELDS_WORDS "name, type, version, ip"
 
 struct nodes_query {
     struct json_doc doc;
     struct json_token tokens[ARGUMENT_TOKENS];
-    size_t filter_node; /* token, 0: none */
-    unsigned fields;    /* bit per node_fields */
+    size_t filter_node;         /* token, 0: none */
+    uint8_t field[NODE_FIELDS]; /* indexes of node_fields, in the order asked for */
+    uint8_t field_count;
     bool masters, workers;
+    bool offset_negative, limit_negative;
     uint64_t offset, limit;
 };
 
@@ -127,13 +131,24 @@ static bool all_known(const struct master *m, const struct nodes_query *q) {
     return true;
 }
 
-static bool read_select(struct nodes_query *q, size_t select) {
+static void add_field(struct nodes_query *q, unsigned field) {
+    for (unsigned i = 0; i < q->field_count; i++)
+        if (q->field[i] == field)
+            return;
+    q->field[q->field_count++] = (uint8_t)field;
+}
+
+/* Names that are no fields are put into unknown. */
+static bool read_select(struct nodes_query *q, size_t select, struct text *unknown) {
     const struct json_token *t = &q->doc.tokens[select];
-    q->fields = (1u << NODE_FIELDS) - 1;
-    if (!select || is_null(&q->doc, select))
+    q->field_count = 0;
+    if (!select || is_null(&q->doc, select)) {
+        for (unsigned i = 0; i < NODE_FIELDS; i++)
+            add_field(q, i);
         return true;
-    q->fields = 0;
-    size_t at = t->kind == JSON_ARRAY ? json_first(&q->doc, select) : 0;
+    }
+    bool good = t->kind == JSON_ARRAY;
+    size_t at = good ? json_first(&q->doc, select) : 0;
     for (uint32_t k = 0; at && k < t->size; k++, at = q->doc.tokens[at].next) {
         char text[16];
         size_t len;
@@ -141,11 +156,16 @@ static bool read_select(struct nodes_query *q, size_t select) {
         if (json_copy_str(&q->doc, at, text, sizeof text, &len) == E_OK)
             for (field = 0; field < NODE_FIELDS && strcmp(text, node_fields[field]) != 0; field++)
                 ;
-        if (field == NODE_FIELDS)
-            return false;
-        q->fields |= 1u << field;
+        if (field < NODE_FIELDS) {
+            add_field(q, field);
+            continue;
+        }
+        const struct json_token *name = &q->doc.tokens[at];
+        good = false;
+        text_str(unknown, unknown->len ? ", " : "");
+        text_add(unknown, q->doc.text + name->start, name->end - name->start);
     }
-    return t->kind == JSON_ARRAY;
+    return good;
 }
 
 static bool read_type(struct nodes_query *q, size_t type) {
@@ -163,29 +183,64 @@ static bool given(const struct nodes_query *q, const char *key) {
     return i && !is_null(&q->doc, i) && !(q->doc.tokens[i].kind == JSON_BOOL && !json_is_true(&q->doc, i));
 }
 
+/* A whole number; of a negative one only that it is. false: none. */
+static bool read_whole(const struct json_doc *d, size_t i, uint64_t *out, bool *negative) {
+    const struct json_token *t = &d->tokens[i];
+    *negative = t->kind == JSON_NUMBER && d->text[t->start] == '-';
+    return *negative || json_get_uint(d, i, INT64_MAX, out);
+}
+
+static bool read_window(struct nodes_query *q) {
+    size_t offset = json_find(&q->doc, 0, "offset"), limit = json_find(&q->doc, 0, "limit");
+    q->offset = 0;
+    q->limit = 500;
+    q->offset_negative = q->limit_negative = false;
+    if (offset && !read_whole(&q->doc, offset, &q->offset, &q->offset_negative))
+        return false;
+    if (limit && is_null(&q->doc, limit)) { /* all there are, and the offset does not count */
+        q->limit = LIMIT_MOST;
+        q->offset = 0;
+        q->offset_negative = false;
+        return true;
+    }
+    return !limit || read_whole(&q->doc, limit, &q->limit, &q->limit_negative);
+}
+
+static void refuse_select(struct session *s, uint32_t counter, const char *unknown) {
+    struct wazuh_error w;
+    wazuh_error_set(&w, WAZUH_ERROR, 1724, unknown);
+    w.remediation = NODE_FIELDS_WORDS;
+    session_reply_error(s, counter, &w);
+}
+
+static const char *malformed(const struct nodes_query *q) {
+    uint8_t kind = q->doc.tokens[0].kind;
+    size_t node = json_find(&q->doc, 0, "filter_node");
+    if ((kind != JSON_OBJECT && kind != JSON_NULL) || (node && q->doc.tokens[node].kind == JSON_OBJECT))
+        return "get_nodes: the arguments are not of their kind";
+    if (given(q, "sort") || given(q, "search") || given(q, "distinct"))
+        return "get_nodes: this node does not serve sort, search and distinct";
+    return NULL;
+}
+
 /* Reads and judges the arguments; answers the error itself and returns false when they are not good. */
 static bool read_query(struct nodes_query *q, const struct master *m, struct session *s,
                        const struct message *request) {
     uint32_t counter = request->counter;
-    if (!read_arguments(request, &q->doc, q->tokens)) {
-        refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000, "get_nodes: the arguments are not JSON");
+    char words[WAZUH_EXTRA_BYTES];
+    struct text unknown;
+    const char *why = "get_nodes: the arguments are not JSON";
+    text_init(&unknown, words, sizeof words);
+    if (!read_arguments(request, &q->doc, q->tokens) || (why = malformed(q)) != NULL) {
+        refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000, why);
         return false;
     }
-    if (given(q, "sort") || given(q, "search") || given(q, "distinct")) {
-        refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000,
-               "get_nodes: this node does not serve sort, search and distinct");
-        return false;
-    }
-    size_t offset = json_find(&q->doc, 0, "offset"), limit = json_find(&q->doc, 0, "limit");
-    q->offset = 0;
-    q->limit = 500;
-    if ((offset && !json_get_uint(&q->doc, offset, UINT32_MAX, &q->offset)) ||
-        (limit && !is_null(&q->doc, limit) && !json_get_uint(&q->doc, limit, UINT32_MAX, &q->limit))) {
+    if (!read_window(q)) {
         refuse(s, counter, WAZUH_INTERNAL_ERROR, 1000, "get_nodes: offset and limit are whole numbers");
         return false;
     }
-    if (!read_select(q, json_find(&q->doc, 0, "select"))) {
-        refuse(s, counter, WAZUH_ERROR, 1724, NULL);
+    if (!read_select(q, json_find(&q->doc, 0, "select"), &unknown)) {
+        refuse_select(s, counter, words);
         return false;
     }
     if (!read_type(q, json_find(&q->doc, 0, "filter_type"))) {
@@ -200,6 +255,28 @@ static bool read_query(struct nodes_query *q, const struct master *m, struct ses
     return true;
 }
 
+/* The window is judged last, and only when there is something to cut from (4.14.7, utils.py, cut_array). */
+static bool window_is_good(const struct nodes_query *q, uint64_t total, struct session *s, uint32_t counter) {
+    char text[24];
+    struct text t;
+    if (!total)
+        return true;
+    if (q->limit > LIMIT_MOST && !q->limit_negative) {
+        text_init(&t, text, sizeof text);
+        text_format(&t, "%llu", (unsigned long long)q->limit);
+        refuse(s, counter, WAZUH_ERROR, 1405, text);
+    } else if (q->limit == 0 && !q->limit_negative) {
+        refuse(s, counter, WAZUH_ERROR, 1406, NULL);
+    } else if (q->offset_negative) {
+        refuse(s, counter, WAZUH_ERROR, 1400, NULL);
+    } else if (q->limit_negative) {
+        refuse(s, counter, WAZUH_ERROR, 1401, NULL);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 /* values: one per node_fields. */
 static void add_node(struct json_write *w, const struct nodes_query *q, uint64_t *total,
                      const char *const *values) {
@@ -209,9 +286,8 @@ static void add_node(struct json_write *w, const struct nodes_query *q, uint64_t
     if (at < q->offset || at - q->offset >= q->limit)
         return;
     json_open(w, '{');
-    for (unsigned i = 0; i < NODE_FIELDS; i++)
-        if (q->fields & 1u << i)
-            add_str(w, node_fields[i], values[i]);
+    for (unsigned i = 0; i < q->field_count; i++)
+        add_str(w, node_fields[q->field[i]], values[q->field[i]]);
     json_close(w, '}');
 }
 
@@ -240,7 +316,8 @@ void answer_get_nodes(struct role_env *env, const struct master *m, struct sessi
     json_close(&w, ']');
     add_uint(&w, "totalItems", total);
     json_close(&w, '}');
-    answer_send(env, s, request->counter, &t);
+    if (window_is_good(&q, total, s, request->counter))
+        answer_send(env, s, request->counter, &t);
 }
 
 /* ---- get_health ---- */
@@ -275,8 +352,14 @@ static void add_last_sync(struct json_write *w, const struct integrity_master *i
     json_key(w, "total_files");
     json_open(w, '{');
     add_uint(w, "missing", i->sent_missing);
-    add_uint(w, "extra", i->sent_extra);
-    add_uint(w, "shared", i->sent_shared);
+    if (i->sent_missing || i->sent_extra || i->sent_shared) {
+        add_uint(w, "extra", i->sent_extra);
+        add_uint(w, "shared", i->sent_shared);
+    } else { /* as a real node has it before the first one */
+        add_uint(w, "shared", 0);
+        add_uint(w, "extra", 0);
+        add_uint(w, "extra_valid", 0);
+    }
     json_close(w, '}');
     json_close(w, '}');
 }
@@ -310,6 +393,17 @@ static void add_worker_health(struct json_write *w, const struct role_env *env, 
     json_close(w, '}');
 }
 
+/* As `key in filter_node` has it in 4.14.7 (master.py, get_health): a string names every node whose name is
+ * in it; {} names all workers, but not the master. */
+static bool wants_health(const struct json_doc *d, const char *name, bool is_worker) {
+    const struct json_token *t = &d->tokens[0];
+    if (t->kind == JSON_STRING)
+        return memmem(d->text + t->start, t->end - t->start, name, strlen(name)) != NULL;
+    if (t->kind == JSON_OBJECT && t->size == 0)
+        return is_worker;
+    return names_node(d, 0, name);
+}
+
 void answer_get_health(struct role_env *env, const struct master *m, struct session *s,
                        const struct message *request) {
     struct json_token tokens[ARGUMENT_TOKENS];
@@ -321,10 +415,12 @@ void answer_get_health(struct role_env *env, const struct master *m, struct sess
         refuse(s, request->counter, WAZUH_INTERNAL_ERROR, 1000, "get_health: the argument is not JSON");
         return;
     }
-    bool empty_object =
-        d.tokens[0].kind == JSON_OBJECT && d.tokens[0].size == 0; /* names all workers, no master */
+    if (d.tokens[0].kind == JSON_NUMBER || d.tokens[0].kind == JSON_BOOL) {
+        refuse(s, request->counter, WAZUH_INTERNAL_ERROR, 1000, "get_health: the argument names no nodes");
+        return;
+    }
     for (const struct peer *p = m->peers; p; p = p->next)
-        connected += empty_object || names_node(&d, 0, p->name);
+        connected += wants_health(&d, p->name, true);
     text_init(&t, env->answer, sizeof env->answer);
     json_write_init(&w, &t);
     json_open(&w, '{');
@@ -332,10 +428,10 @@ void answer_get_health(struct role_env *env, const struct master *m, struct sess
     json_key(&w, "nodes");
     json_open(&w, '{');
     for (const struct peer *p = m->peers; p; p = p->next)
-        if (empty_object || names_node(&d, 0, p->name))
+        if (wants_health(&d, p->name, true))
             add_worker_health(&w, env, p);
     const struct cluster_config *c = env->config;
-    if (names_node(&d, 0, c->node_name)) {
+    if (wants_health(&d, c->node_name, false)) {
         json_key(&w, c->node_name);
         json_open(&w, '{');
         add_info(&w, c->node_name, "master", c->announced_version, c->master);
@@ -354,18 +450,18 @@ void answer_get_config(struct role_env *env, struct session *s, const struct mes
     struct json_write w;
     text_init(&t, env->answer, sizeof env->answer);
     json_write_init(&w, &t);
-    json_open(&w, '{');
-    json_key(&w, "disabled");
-    json_bool(&w, c->disabled);
-    add_str(&w, "node_type", c->type == NODE_MASTER ? "master" : "worker");
+    json_open(&w, '{'); /* in the order of the section as it is shipped */
     add_str(&w, "name", c->cluster_name);
     add_str(&w, "node_name", c->node_name);
+    add_str(&w, "node_type", c->type == NODE_MASTER ? "master" : "worker");
     add_str(&w, "key", "****");
     add_uint(&w, "port", c->port);
     add_str(&w, "bind_addr", c->bind_addr);
     json_key(&w, "nodes");
     json_raw(&w, c->nodes_json, strlen(c->nodes_json));
     add_str(&w, "hidden", c->hidden ? "yes" : "no");
+    json_key(&w, "disabled");
+    json_bool(&w, c->disabled);
     json_close(&w, '}');
     answer_send(env, s, request->counter, &t);
 }

@@ -124,7 +124,7 @@ void wazuh_error_write(struct text *out, const struct wazuh_error *w, const stru
     json_key(&j, "extra_message");
     json_str(&j, w->has_extra ? w->extra : NULL);
     json_key(&j, "extra_remediation");
-    json_null(&j);
+    json_str(&j, w->remediation);
     json_key(&j, "cmd_error");
     json_bool(&j, w->cmd_error);
     json_key(&j, "dapi_errors");
