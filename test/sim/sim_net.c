@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FD_BASE 1000000
 #define BACKLOG 256
-#define ROOM_BYTES (256u << 10)
-#define LATENCY_NS 1000000u
 #define SYN_AGAIN_NS 1000000000u
 
 struct sim_packet {
@@ -20,18 +17,6 @@ struct sim_packet {
     size_t n, taken;
     uint8_t bytes[];
 };
-
-static void bug(const char *what) {
-    fprintf(stderr, "simulator: %s\n", what);
-    abort();
-}
-
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
 
 static struct sim_host *of(struct sys *s) {
     return s->arg;
@@ -44,7 +29,7 @@ static int sock_take(struct sim_net *net, enum sim_kind kind, uint8_t host) {
     while (i < SIM_SOCKS && net->sock[i].kind != SIM_FREE)
         i++;
     if (i == SIM_SOCKS)
-        bug("no socket is free");
+        sim_bug("no socket is free");
     struct sim_sock *k = &net->sock[i];
     *k = (struct sim_sock){
         .kind = (uint8_t)kind, .host = host, .peer = -1, .where = -1, .serial = net->serial++};
@@ -76,7 +61,7 @@ static void sock_free(struct sim_net *net, int i) {
 static int index_of(struct sim_host *h, int fd) {
     int i = fd - FD_BASE;
     if (i < 0 || i >= SIM_SOCKS || h->net->sock[i].kind == SIM_FREE || h->net->sock[i].host != h->index)
-        bug("a descriptor that is not open, or another host's");
+        sim_bug("a descriptor that is not open, or another host's");
     return i;
 }
 
@@ -92,7 +77,7 @@ static size_t portion(struct sim_net *net, const struct sim_sock *k, size_t n, u
     struct sim_line *l = line_of(net, k);
     if (!most || n == 0)
         return n;
-    size_t take = l->random_pieces ? 1 + (size_t)(next_random(&net->host[k->line].random) % most) : most;
+    size_t take = l->random_pieces ? 1 + (size_t)(sim_random(&net->host[k->line].random) % most) : most;
     return take < n ? take : n;
 }
 
@@ -104,7 +89,7 @@ static void packet_send(struct sim_net *net, int to, int kind, const void *bytes
     struct sim_line *l = line_of(net, k);
     struct sim_packet *p = malloc(sizeof *p + n);
     if (!p)
-        bug("no memory");
+        sim_bug("no memory");
     uint64_t *busy = &l->busy_ns[k->opener];
     if (*busy < net->now_ns)
         *busy = net->now_ns;
@@ -460,7 +445,7 @@ static short stream_events(struct sim_net *net, const struct sim_sock *k) {
 short sim_net_events(struct sim_net *net, int fd, short asked) {
     int i = fd - FD_BASE;
     if (i < 0 || i >= SIM_SOCKS || net->sock[i].kind == SIM_FREE)
-        bug("a closed descriptor is polled");
+        sim_bug("a closed descriptor is polled");
     struct sim_sock *k = &net->sock[i];
     short is = 0;
     if (k->kind == SIM_LISTENING)
@@ -510,24 +495,19 @@ static void listener_close(struct sim_net *net, int listener) {
         sock_free(net, listener);
 }
 
-static int host_close(struct sys *s, int fd) {
-    struct sim_host *h = of(s);
-    if (fd < FD_BASE) {
-        if (fd < 0 || fd >= SIM_REAL_FDS || !h->real[fd])
-            bug("a descriptor is closed that this host has not opened");
-        h->real[fd] = 0;
-        h->real_count--;
-        return h->under.close(&h->under, fd);
-    }
+bool sim_is_sock(int fd) {
+    return fd >= FD_BASE;
+}
+
+void sim_sock_close(struct sim_host *h, int fd) {
     int i = index_of(h, fd);
     if (h->net->sock[i].kind == SIM_LISTENING)
         listener_close(h->net, i);
     else
         stream_close(h->net, i);
-    return 0;
 }
 
-void sim_host_drop(struct sim_host *h, bool silent) {
+void sim_socks_drop(struct sim_host *h, bool silent) {
     struct sim_net *net = h->net;
     for (int i = 0; i < net->sock_top; i++) {
         struct sim_sock *k = &net->sock[i];
@@ -542,15 +522,9 @@ void sim_host_drop(struct sim_host *h, bool silent) {
         }
         sock_free(net, i);
     }
-    for (int fd = 0; fd < SIM_REAL_FDS; fd++)
-        if (h->real[fd]) {
-            close(fd);
-            h->real[fd] = 0;
-        }
-    h->real_count = 0;
 }
 
-/* ---- the table: names, clocks, random numbers ---- */
+/* ---- the table: names ---- */
 
 static int host_resolve_start(struct sys *s, const char *host, uint16_t port, int *fd, int *child) {
     struct sim_host *h = of(s);
@@ -569,82 +543,11 @@ static int host_resolve_start(struct sys *s, const char *host, uint16_t port, in
 
 static void host_resolve_end(struct sys *s, int fd, int child) {
     if (child != 1)
-        bug("the look-up of another child");
-    host_close(s, fd);
+        sim_bug("the look-up of another child");
+    sim_sock_close(of(s), fd);
 }
 
-static uint64_t host_mono(struct sys *s) {
-    return of(s)->net->now_ns;
-}
-
-static int64_t host_wall(struct sys *s) {
-    struct sim_host *h = of(s);
-    return h->net->wall_ns + (int64_t)h->net->now_ns + h->wall_shift_ns;
-}
-
-static int host_random(struct sys *s, void *buf, size_t n) {
-    uint8_t *at = buf;
-    for (uint64_t word = 0; n > 0; n--, word >>= 8) {
-        if (!word)
-            word = next_random(&of(s)->random);
-        *at++ = (uint8_t)word;
-    }
-    return 0;
-}
-
-/* ---- the table: files ---- */
-
-static int opened(struct sim_host *h, int fd) {
-    if (fd < 0)
-        return fd;
-    if (fd >= SIM_REAL_FDS)
-        bug("more descriptors are open than the simulator counts");
-    h->real[fd] = 1;
-    h->real_count++;
-    return fd;
-}
-
-static int host_openat(struct sys *s, int dir, const char *path, int flags, uint32_t mode) {
-    struct sim_host *h = of(s);
-    return opened(h, h->under.openat(&h->under, dir, path, flags, mode));
-}
-
-static int host_open_beneath(struct sys *s, int dir, const char *path, int flags, uint32_t mode) {
-    struct sim_host *h = of(s);
-    return opened(h, h->under.open_beneath(&h->under, dir, path, flags, mode));
-}
-
-static ptrdiff_t host_read(struct sys *s, int fd, void *buf, size_t n) {
-    return fd < FD_BASE ? of(s)->under.read(&of(s)->under, fd, buf, n) : host_recv(s, fd, buf, n);
-}
-
-/* A machine that is only simulated loses no power: nothing is flushed. */
-static int host_flush(struct sys *s, int fd) {
-    (void)fd;
-    of(s)->flushes++;
-    return 0;
-}
-
-/* The rest goes to the real calls, which keep no state in their table. */
-struct sim_host *sim_host_add(struct sim_net *net, const char *address, uint64_t seed, struct sys *sys) {
-    if (net->host_count == SIM_HOSTS)
-        bug("too many hosts");
-    struct sim_host *h = &net->host[net->host_count];
-    *h = (struct sim_host){.net = net, .index = (uint8_t)net->host_count++, .random = seed};
-    h->line = (struct sim_line){.latency_ns = LATENCY_NS, .room = ROOM_BYTES};
-    snprintf(h->address, sizeof h->address, "%s", address);
-    sys_linux_init(&h->under);
-    *sys = h->under;
-    sys->arg = h;
-    sys->mono_ns = host_mono;
-    sys->wall_ns = host_wall;
-    sys->random = host_random;
-    sys->openat = host_openat;
-    sys->open_beneath = host_open_beneath;
-    sys->close = host_close;
-    sys->read = host_read;
-    sys->fsync = host_flush;
-    sys->syncfs = host_flush;
+void sim_net_table(struct sys *sys) {
     sys->listen = host_listen;
     sys->accept = host_accept;
     sys->connect = host_connect;
@@ -656,7 +559,6 @@ struct sim_host *sim_host_add(struct sim_net *net, const char *address, uint64_t
     sys->poll = host_poll;
     sys->resolve_start = host_resolve_start;
     sys->resolve_end = host_resolve_end;
-    return h;
 }
 
 void sim_net_init(struct sim_net *net, int64_t wall_ns) {

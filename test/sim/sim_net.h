@@ -116,4 +116,12 @@ void sim_net_cut(struct sim_net *net, struct sim_host *h, enum sim_cut how);
 /* The host is switched off: its descriptors are gone, the others hear of it (its kernel says so) or not. */
 void sim_host_drop(struct sim_host *h, bool silent);
 
+/* ---- between sim_net.c and sim_host.c ---- */
+void sim_net_table(struct sys *sys); /* the calls of sockets */
+bool sim_is_sock(int fd);
+void sim_sock_close(struct sim_host *h, int fd);
+void sim_socks_drop(struct sim_host *h, bool silent);
+void sim_bug(const char *what) __attribute__((noreturn));
+uint64_t sim_random(uint64_t *state);
+
 #endif
