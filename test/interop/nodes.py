@@ -27,7 +27,7 @@ from fake_wdb import Wdb  # noqa: E402
 
 PYTHON = '/usr/bin/python3'
 ITEMS = 'framework/wazuh/core/cluster/cluster.json'
-FOLDERS = ('etc/shared/default', 'ruleset/rules', 'ruleset/decoders', 'ruleset/lists', 'queue/alerts', 'queue/tasks', 'tmp', 'stats',
+FOLDERS = ('ruleset/rules', 'ruleset/decoders', 'ruleset/lists', 'queue/alerts', 'queue/tasks', 'tmp', 'stats',
            'logs/api', 'logs/cluster', 'var/db', 'backup', 'api/configuration/security', 'api/configuration/ssl')
 # What the sources import beside Python's own modules: module and Debian package.
 NEEDS = {'cryptography': 'python3-cryptography', 'uvloop': 'python3-uvloop', 'httpx': 'python3-httpx',
