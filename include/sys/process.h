@@ -34,14 +34,15 @@ int process_files_limit(uint32_t count);
  * exec. Call after process_become: changing the user sets some of it back. */
 int process_harden(void);
 
-/* ---- users; these read the system's user files and allocate, so at start-up only ---- */
+/* ---- users ---- */
 
-/* Ids of a user and a group by name; an empty or NULL name leaves its id untouched. -ENOENT: no such name. */
+/* Ids of a user in /etc/passwd and of a group in /etc/group; an empty or NULL name leaves its id untouched.
+ * -ENOENT: no such name. Users that only a directory service knows are not found. */
 int process_ids(const char *user, const char *group, uint32_t *uid, uint32_t *gid);
 
-/* Takes on group and user for good, with the groups the user is in; fails when the old rights could still be
- * had back. 0 at once when the process already has both ids. */
-int process_become(const char *user, uint32_t uid, uint32_t gid);
+/* Takes on group and user for good, and no other groups; fails when the old rights could still be had back. 0
+ * at once when the process already has both ids. */
+int process_become(uint32_t uid, uint32_t gid);
 
 uint32_t process_uid(void);
 uint32_t process_gid(void);

@@ -194,7 +194,7 @@ enum err daemon_settle(struct daemon *d, uint32_t files, struct error *e) {
     if (r >= 0 && (uint32_t)r < files)
         log_line(d->log, LOG_WARNING, "Cluster", "Main",
                  "only %d files may be open at once, %u would be needed", r, files);
-    if (d->drop && (r = process_become(DAEMON_USER, d->uid, d->gid)) < 0)
+    if (d->drop && (r = process_become(d->uid, d->gid)) < 0)
         return error_set(e, err_of_os(-r), -r, "becoming user %s", DAEMON_USER);
     if ((r = process_harden()) < 0)
         return error_set(e, err_of_os(-r), -r, "closing the process to others");

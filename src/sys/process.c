@@ -1,12 +1,14 @@
 /* sys/process.c - the process: daemon, user, limits, terminal. See sys/process.h. */
 #include "sys/process.h"
 
+#include "base/text.h"
 #include "src/sys/linux.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -32,7 +34,7 @@ int process_daemonize(int *ready_fd) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    pid_t middle = fork();
+    pid_t middle = _Fork(); /* one thread: the C library has no locks to set right around it */
     if (middle < 0) {
         int os = errno;
         close(ends[0]);
@@ -46,7 +48,7 @@ int process_daemonize(int *ready_fd) {
     close(ends[0]);
     setsid();
     /* Forked again: what is not the leader of its session never gets a terminal by opening one. */
-    pid_t daemon = fork();
+    pid_t daemon = _Fork();
     if (daemon != 0)
         _exit(daemon < 0);
     *ready_fd = ends[1];
@@ -106,27 +108,55 @@ int process_harden(void) {
 
 /* ---- users ---- */
 
-int process_ids(const char *user, const char *group, uint32_t *uid, uint32_t *gid) {
-    if (user && *user) {
-        const struct passwd *p = getpwnam(user);
-        if (!p)
-            return -ENOENT;
-        *uid = p->pw_uid;
-    }
-    if (group && *group) {
-        const struct group *g = getgrnam(group);
-        if (!g)
-            return -ENOENT;
-        *gid = g->gr_gid;
-    }
-    return 0;
+/* The id in a line "name:password:id:...", as in both files of users and of groups. */
+static bool line_id(const char *line, const char *name, uint32_t *id) {
+    size_t n = strlen(name);
+    if (strncmp(line, name, n) || line[n] != ':')
+        return false;
+    const char *field = strchr(line + n + 1, ':');
+    size_t digits = field ? strcspn(++field, ":") : 0;
+    uint64_t v;
+    if (!digits || field[digits] != ':' || !text_number(field, digits, UINT32_MAX - 1, &v))
+        return false;
+    *id = (uint32_t)v;
+    return true;
 }
 
-int process_become(const char *user, uint32_t uid, uint32_t gid) {
+/* getpwnam and getgrnam would do, but bring streams, the allocator and a client of nscd: 9 KB. */
+static int file_id(const char *file, const char *name, uint32_t *id) {
+    char buf[512], line[256]; /* of a line, the rest is home and shell, or the members of a group */
+    size_t len = 0;
+    ssize_t n;
+    bool found = false;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    do {
+        LINUX_CALL(n, read(fd, buf, sizeof buf));
+        for (ssize_t i = 0; i < n && !found; i++) {
+            if (buf[i] == '\n') {
+                line[len] = '\0';
+                len = 0;
+                found = line_id(line, name, id);
+            } else if (len < sizeof line - 1) {
+                line[len++] = buf[i];
+            }
+        }
+    } while (n > 0 && !found);
+    close(fd);
+    return found ? 0 : -ENOENT;
+}
+
+int process_ids(const char *user, const char *group, uint32_t *uid, uint32_t *gid) {
+    int r = user && *user ? file_id("/etc/passwd", user, uid) : 0;
+    return r == 0 && group && *group ? file_id("/etc/group", group, gid) : r;
+}
+
+int process_become(uint32_t uid, uint32_t gid) {
+    gid_t only = gid;
     if (getuid() == uid && geteuid() == uid && getgid() == gid && getegid() == gid)
         return 0;
-    if (initgroups(user, (gid_t)gid) < 0 || setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0 ||
-        setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid) < 0)
+    if (setgroups(1, &only) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return -errno;
     if (uid != 0 && setuid(0) == 0) /* a kernel that keeps the way back open is not one to go on with */
         return -EPERM;

@@ -65,7 +65,7 @@ static int linux_resolve_start(struct sys *s, const char *name, uint16_t port, i
     *fd = *child = -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    pid_t pid = fork();
+    pid_t pid = _Fork(); /* as process_daemonize */
     if (pid == 0)
         run_child(s, ends[1], name, port);
     int r = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
