@@ -70,9 +70,11 @@ static void change_file(struct chaos *c, const struct sim_node *n) {
 static void rename_file(struct chaos *c) {
     const char *from = paths[below(c, PATHS)], *to = paths[below(c, PATHS)];
     char a[400], b[400];
+    struct stat st;
     snprintf(a, sizeof a, "%s/%s", c->m->root, from);
     snprintf(b, sizeof b, "%s/%s", c->m->root, to);
-    rename(a, b); /* may well be impossible */
+    if (stat(a, &st) == 0 && S_ISREG(st.st_mode))
+        rename(a, b); /* may well be impossible */
 }
 
 /* ---- lines ---- */

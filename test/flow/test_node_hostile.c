@@ -157,6 +157,44 @@ TEST(an_old_file_in_a_new_task) {
     unharmed(&a);
 }
 
+/* The digest at the end is not that of the bytes. */
+TEST(a_file_with_another_digest) {
+    struct attack a = attack(14);
+    char text[200];
+    uint8_t *package = NULL;
+    size_t n = 0;
+    guest_member(&package, &n, "files_metadata.json", "{}", 2);
+    asks(a.p.sim, a.g, "new_file", FILE_A);
+    update(a.g, FILE_A, package, n);
+    finish(a.g, FILE_A, package, n - 1);
+    CHECK_STR(reply(a.p.sim, a.g), "File wasn't correctly received. Checksums aren't equal.");
+    snprintf(text, sizeof text, "%s %s", a.task, FILE_A);
+    asks(a.p.sim, a.g, "syn_i_w_m_e", text);
+    CHECK(!sim_hears(a.p.sim, a.g, &h, 3000)); /* no verdict: nothing of it counts */
+    CHECK(sim_log_has(a.p.m, "was not received whole"));
+    free(package);
+    unharmed(&a);
+}
+
+/* It asks and asks and takes no answer: the node stops reading it, with what it has; and when the connection
+ * breaks then, that is noticed although nothing is being read. */
+TEST(a_peer_that_does_not_listen) {
+    struct attack a = attack(15);
+    static char long_text[4000];
+    memset(long_text, 'x', sizeof long_text - 1);
+    for (int i = 0; i < 2000 && guest_say(a.g, 5000u + (unsigned)i, "echo", long_text, 3999); i++)
+        sim_run(a.p.sim, 2);
+    uint64_t taken = a.p.m->host->received;
+    sim_run(a.p.sim, 5000);
+    CHECK_INT(a.p.m->host->received - taken < 20000, 1); /* w1's keepalives and checks, nothing more of it */
+    CHECK(a.p.m->node->pools[POOL_windows].high <= 2);
+    CHECK(sim_joined(a.p.w));
+    sim_net_cut(&a.p.sim->net, a.g->host, SIM_CUT_BOTH);
+    sim_run(a.p.sim, 100);
+    CHECK_INT(a.p.m->node->master.peer_count, 1);
+    unharmed(&a);
+}
+
 /* Everything a worker may say, in the wrong state. */
 TEST(words_out_of_order) {
     struct attack a = attack(5);
