@@ -1,10 +1,10 @@
 """A Wazuh master, honest unless told otherwise: hello, keepalives, permissions, integrity, agent information.
 
-Master(root=...) listens on 127.0.0.1 at a free port. `attack`, when set, is called once as attack(session, task,
-theirs) in place of the next honest answer to a worker's integrity check. Everything seen is in session.events.
+Master(root=...) listens on 127.0.0.1 at a free port. `attack`, when set, is called once as attack(session,
+task, theirs) in place of the next honest answer to a worker's integrity check. Everything seen is in
+session.events.
 """
 import json
-import random
 import re
 import socket
 import threading
@@ -16,15 +16,16 @@ import wire
 
 class Session(wire.Link):
     """One connection to the master; .node is the worker's name once it said hello."""
+
     def __init__(self, master, sock, address):
         super().__init__(sock, master.key, master.serve, master.dialect, master.timeout, 'master')
         self.master, self.address, self.node, self.node_type, self.version = master, address, None, None, None
-        self.added = False            # hello was answered ok
+        self.added = False  # hello was answered ok
         self.last_echo = time.monotonic()
-        self.granted = -1             # round of the last integrity permission
+        self.granted = -1  # round of the last integrity permission
         self.integrity_busy = False
-        self.checks = []              # metadata received, one per check
-        self.answers = []             # 'ok' or the classification that was sent, one per check that was answered
+        self.checks = []  # metadata received, one per check
+        self.answers = []  # 'ok' or the classification that was sent, one per check that was answered
         self.agent_info, self.group_results, self.errors = [], [], []
 
     def on_close(self):
@@ -47,15 +48,33 @@ class Session(wire.Link):
 
     def push_groups(self, command=b'syn_g_m_w', chunks=None, text=None):
         """Agent groups (6): chunks are replies of wazuh-db, as text."""
-        text = text if text is not None else json.dumps(
-            {'set_data_command': 'global set-agent-groups',
-             'payload': {'mode': 'override', 'sync_status': 'synced'}, 'chunks': chunks or []})
+        text = (
+            text
+            if text is not None
+            else json.dumps(
+                {
+                    'set_data_command': 'global set-agent-groups',
+                    'payload': {'mode': 'override', 'sync_status': 'synced'},
+                    'chunks': chunks or [],
+                }
+            )
+        )
         return self.ask(command, self.send_string(text.encode()))
 
 
 class Master:
-    def __init__(self, root=None, key='0123456789abcdef0123456789abcdef', name='master', cluster='wazuh',
-                 version='4.14.7', port=0, round_s=0.5, timeout=20, files=None):
+    def __init__(
+        self,
+        root=None,
+        key='0123456789abcdef0123456789abcdef',
+        name='master',
+        cluster='wazuh',
+        version='4.14.7',
+        port=0,
+        round_s=0.5,
+        timeout=20,
+        files=None,
+    ):
         """root: folder with etc/ and var/, or None and files = {path: content}. round_s: length of the local
         integrity cycle; one permission per worker and cycle (5.4)."""
         self.root, self.key, self.name, self.cluster, self.version = root, key, name, cluster, version
@@ -124,9 +143,24 @@ class Master:
             return getattr(self, '_' + command.decode().replace('-', '_'))(s, data)
         return s.common(command, data)
 
-    COMMANDS = {b'hello', b'echo-c', b'syn_i_w_m_p', b'syn_a_w_m_p', b'syn_i_w_m', b'syn_i_w_m_e', b'syn_i_w_m_r',
-                b'syn_a_w_m', b'syn_w_g_e', b'syn_w_g_err', b'syn_w_g_c', b'syn_wgc_e', b'syn_wgc_err', b'get_nodes',
-                b'get_health', b'sendsync'}
+    COMMANDS = {
+        b'hello',
+        b'echo-c',
+        b'syn_i_w_m_p',
+        b'syn_a_w_m_p',
+        b'syn_i_w_m',
+        b'syn_i_w_m_e',
+        b'syn_i_w_m_r',
+        b'syn_a_w_m',
+        b'syn_w_g_e',
+        b'syn_w_g_err',
+        b'syn_w_g_c',
+        b'syn_wgc_e',
+        b'syn_wgc_err',
+        b'get_nodes',
+        b'get_health',
+        b'sendsync',
+    }
 
     def _hello(self, s, data):
         """The checks of section 2, in its order."""
@@ -212,8 +246,12 @@ class Master:
         if self.dialect.agent_http != isinstance(info['chunks'], dict):
             raise ValueError('chunks of another dialect')
         s.agent_info.append(info)
-        s.ask(b'syn_m_a_e', json.dumps({'updated_chunks': len(info['chunks']), 'error_messages': [],
-                                        'time_spent': 0.001}).encode())
+        s.ask(
+            b'syn_m_a_e',
+            json.dumps(
+                {'updated_chunks': len(info['chunks']), 'error_messages': [], 'time_spent': 0.001}
+            ).encode(),
+        )
 
     def _groups_result(self, s, data):
         s.group_results.append(data)
@@ -227,15 +265,21 @@ class Master:
 
     def nodes(self):
         out = [{'name': self.name, 'type': 'master', 'version': self.version, 'ip': '127.0.0.1'}]
-        return out + [{'name': s.node, 'type': s.node_type, 'version': s.version, 'ip': s.address[0]}
-                      for s in self.sessions if s.node]
+        return out + [
+            {'name': s.node, 'type': s.node_type, 'version': s.version, 'ip': s.address[0]}
+            for s in self.sessions
+            if s.node
+        ]
 
     def _get_nodes(self, s, data):
         ask = json.loads(data)
         wanted = ask.get('filter_node')
         wanted = [wanted] if isinstance(wanted, str) else wanted
-        items = [n for n in self.nodes() if (not wanted or n['name'] in wanted) and
-                 ask.get('filter_type', 'all') in ('all', n['type'])]
+        items = [
+            n
+            for n in self.nodes()
+            if (not wanted or n['name'] in wanted) and ask.get('filter_type', 'all') in ('all', n['type'])
+        ]
         if wanted and {n['name'] for n in items} != set(wanted):
             return b'err', self.dialect.error(1730, None, 'WazuhResourceNotFound')
         return b'ok', json.dumps({'items': items, 'totalItems': len(items)}).encode()
@@ -250,5 +294,6 @@ class Master:
         def work():
             reply = self.sendsync(text) if self.sendsync else '{"error":0,"data":{}}'
             s.ask(b'sendsyn_res', client.encode() + b' ' + s.send_string(reply.encode()))
+
         s.spawn(work)
         return b'ok', b'Added request to SendSync requests queue'

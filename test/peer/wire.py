@@ -1,8 +1,9 @@
-"""The wire of a Wazuh cluster seen from the other end: frames, Fernet, requests, transfers, packages, metadata.
+"""The wire of a Wazuh cluster seen from the other end: frames, Fernet, requests, transfers, packages,
+metadata.
 
-Written from the protocol reference alone, so that it can disagree with the program under test. Section numbers are
-the reference's. Nothing here knows a role; master.py and worker.py do. Memory is not bounded here: a test peer keeps
-everything it saw.
+Written from the protocol reference alone, so that it can disagree with the program under test. Section
+numbers are the reference's. Nothing here knows a role; master.py and worker.py do. Memory is not bounded
+here: a test peer keeps everything it saw.
 """
 import base64
 import collections
@@ -15,29 +16,33 @@ import struct
 import threading
 import time
 import traceback
-import uuid
-import zlib
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from tree import (
+    EXCLUDED_EXTENSIONS,
+    EXCLUDED_FILES,
+    ITEMS,
+    MEMBER_END,
+    METADATA,
+    NAME_END,
+    apply,
+    compare,
+    describe,
+    digest,
+    item_of,
+    package,
+    package_path,
+    record,
+    scan,
+    unpack,
+    wanted,
+)  # noqa: F401  wire.x for all of it
+
 HEADER = struct.Struct('!2I12s')
 REQUEST_CHUNK = 5242880  # total size of one frame of a divided message; longest undivided plaintext (1)
-FRAME_MAX = 256 << 20    # payload of one frame, error 3050
-DIVIDED_MAX = 10         # half-received divided messages, error 3051
-NAME_END, MEMBER_END, METADATA = b'|//@@//|', b'|@@//@@|', 'files_metadata.json'  # (5.2)
-
-# cluster.json of 4.5 - 4.14.7 (8): folder -> (mode, names or None for all, recursive, remove empty folders).
-ITEMS = {
-    'etc/': (0o640, ['client.keys'], False, False),
-    'etc/shared/': (0o660, None, True, True),
-    'var/multigroups/': (0o660, ['merged.mg'], True, True),
-    'etc/rules/': (0o660, None, True, False),
-    'etc/decoders/': (0o660, None, True, False),
-    'etc/lists/': (0o660, None, True, False),
-}
-EXCLUDED_FILES = ('ar.conf', 'ossec.conf')
-EXCLUDED_EXTENSIONS = ('~', '.tmp', '.lock', '.swp')
-
+FRAME_MAX = 256 << 20  # payload of one frame, error 3050
+DIVIDED_MAX = 10  # half-received divided messages, error 3051
 Event = collections.namedtuple('Event', 'when out counter command raw payload frames')
 Reply = collections.namedtuple('Reply', 'command payload')
 
@@ -48,33 +53,48 @@ class Closed(Exception):
 
 class Refused(Exception):
     """The peer answered err, or with an unexpected command."""
+
     def __init__(self, reply):
         super().__init__(f'{reply.command} {reply.payload[:300]!r}')
         self.reply = reply
 
 
-# ---- dialects -------------------------------------------------------------------------------------------------
+# ---- dialects ------------------------------------------------------------------------------------------
 class Dialect:
     """What differs between 4.4 and 4.14 (dialects E and F, section 10)."""
+
     def __init__(self, version):
         v = tuple(int(x) for x in version.split('.'))
         if not (4, 4) <= v < (4, 15):
             raise ValueError(f'no dialect for {version}')
         self.version = version
-        self.ids_in_errors = v < (4, 6)       # WazuhClusterError carries "ids": []
-        self.agent_http = v >= (4, 13)        # agent-info: chunks is an object
-        self.confined = v >= (4, 14, 3)       # new_file only below queue/cluster
-        self.limits = v >= (4, 14, 5)         # 3050, 3051, `error` for a huge new_str
-        self.name_regex = v >= (4, 14, 6)     # 3060
+        self.ids_in_errors = v < (4, 6)  # WazuhClusterError carries "ids": []
+        self.agent_http = v >= (4, 13)  # agent-info: chunks is an object
+        self.confined = v >= (4, 14, 3)  # new_file only below queue/cluster
+        self.limits = v >= (4, 14, 5)  # 3050, 3051, `error` for a huge new_str
+        self.name_regex = v >= (4, 14, 6)  # 3060
         self.per_address = 10 if v >= (4, 14, 7) else None
 
     def error(self, code, extra=None, kind='WazuhClusterError', title=None):
         """The JSON payload of an `err` (3)."""
-        titles = {'WazuhClusterError': 'Wazuh Cluster Error', 'WazuhInternalError': 'Wazuh Internal Error',
-                  'WazuhError': 'Bad Request', 'WazuhResourceNotFound': 'Resource Not Found'}
-        body = {'type': 'about:blank', 'title': title or titles[kind], 'code': code, 'extra_message': extra,
-                'extra_remediation': None, 'cmd_error': False, 'dapi_errors': {}}
-        if kind in ('WazuhError', 'WazuhResourceNotFound') or (kind == 'WazuhClusterError' and self.ids_in_errors):
+        titles = {
+            'WazuhClusterError': 'Wazuh Cluster Error',
+            'WazuhInternalError': 'Wazuh Internal Error',
+            'WazuhError': 'Bad Request',
+            'WazuhResourceNotFound': 'Resource Not Found',
+        }
+        body = {
+            'type': 'about:blank',
+            'title': title or titles[kind],
+            'code': code,
+            'extra_message': extra,
+            'extra_remediation': None,
+            'cmd_error': False,
+            'dapi_errors': {},
+        }
+        if kind in ('WazuhError', 'WazuhResourceNotFound') or (
+            kind == 'WazuhClusterError' and self.ids_in_errors
+        ):
             body['ids'] = []
         return json.dumps({'__wazuh_exception__': {'__class__': kind, '__object__': body}}).encode()
 
@@ -87,15 +107,16 @@ def error_code(payload):
         return None
 
 
-# ---- frames ---------------------------------------------------------------------------------------------------
+# ---- frames --------------------------------------------------------------------------------------------
 def command_field(name, flag=None):
-    """12 bytes: name, a space, dashes. flag, byte 11 of a divided message: `d`, and `-` in its last frame (1)."""
+    """12 bytes: name, a space, dashes. flag, byte 11 of a divided message: `d`, and `-` in its last frame
+    (1)."""
     field = (name + b' ' + b'-' * 12)[:12]
     return field[:11] + flag if flag else field
 
 
 def frame(counter, name, payload, flag=None):
-    return HEADER.pack(counter & 0xffffffff, len(payload), command_field(name, flag)) + payload
+    return HEADER.pack(counter & 0xFFFFFFFF, len(payload), command_field(name, flag)) + payload
 
 
 def fernet(key):
@@ -108,15 +129,19 @@ def message(key, counter, name, plain):
     if len(plain) <= REQUEST_CHUNK:
         return [frame(counter, name, token)]
     step = REQUEST_CHUNK - HEADER.size
-    cuts = [token[i:i + step] for i in range(0, len(token), step)]
+    cuts = [token[i : i + step] for i in range(0, len(token), step)]
     return [frame(counter, name, c, b'd' if i < len(cuts) - 1 else b'-') for i, c in enumerate(cuts)]
 
 
 class Frames:
-    """Bytes in, (counter, command, raw command field, payload, divided) out. FrameError ends the connection."""
+    """Bytes in, (counter, command, raw command field, payload, divided) out. FrameError ends the
+    connection."""
+
     def __init__(self):
         self.bytes = bytearray()
-        self.bare_headers = 0  # reads that ended exactly after a header: a real Wazuh peer loses step then (12.1)
+        self.bare_headers = (
+            0  # reads that ended exactly after a header: a real Wazuh peer loses step then (12.1)
+        )
 
     def push(self, data):
         self.bytes += data
@@ -129,19 +154,20 @@ class Frames:
                 if len(self.bytes) == HEADER.size:
                     self.bare_headers += 1
                 break
-            payload = bytes(self.bytes[HEADER.size:HEADER.size + length])
-            del self.bytes[:HEADER.size + length]
+            payload = bytes(self.bytes[HEADER.size : HEADER.size + length])
+            del self.bytes[: HEADER.size + length]
             out.append((counter, field[:11].split(b' ')[0], field, payload, field[11:] == b'd'))
         return out
 
 
-# ---- one connection -------------------------------------------------------------------------------------------
+# ---- one connection ------------------------------------------------------------------------------------
 class Link:
     """One connection, either end: sends requests and waits for replies, answers requests through `serve`.
 
-    serve(link, command, payload) returns (command, payload), a list of such pairs (a hostile peer answers twice), or
-    None for no answer. It runs in the reading thread, so it must not wait for a request of its own: use spawn().
-    answer, when set, is called as answer(link, command, payload, result) and returns what is really sent."""
+    serve(link, command, payload) returns (command, payload), a list of such pairs (a hostile peer answers
+    twice), or None for no answer. It runs in the reading thread, so it must not wait for a request of its
+    own: use spawn(). answer, when set, is called as answer(link, command, payload, result) and returns
+    what is really sent."""
 
     def __init__(self, sock, key, serve=None, dialect=None, timeout=20, name=''):
         self.sock, self.fernet, self.serve = sock, fernet(key), serve
@@ -212,7 +238,7 @@ class Link:
             result = (b'err', self.dialect.error(1000, str(e), 'WazuhInternalError'))
         if self.answer:
             result = self.answer(self, command, plain, result)
-        for reply in ([result] if isinstance(result, tuple) else result or []):
+        for reply in [result] if isinstance(result, tuple) else result or []:
             self.send(reply[0], reply[1], counter)
 
     def _end(self, why):
@@ -244,7 +270,9 @@ class Link:
 
     def send(self, command, plain, counter):
         frames = message(self.fernet, counter, command, plain)
-        self.events.append(Event(time.monotonic(), True, counter, command, frames[-1][8:20], plain, len(frames)))
+        self.events.append(
+            Event(time.monotonic(), True, counter, command, frames[-1][8:20], plain, len(frames))
+        )
         try:
             for f in frames:
                 self.raw(f)  # header and payload in one write (12.1)
@@ -254,7 +282,7 @@ class Link:
 
     def next_counter(self):
         with self.lock:
-            self.counter = (self.counter + 1) & 0xffffffff
+            self.counter = (self.counter + 1) & 0xFFFFFFFF
             return self.counter
 
     def request(self, command, plain=b'', timeout=None):
@@ -286,7 +314,9 @@ class Link:
         return reply.payload
 
     def spawn(self, work, *args):
-        """Runs work beside the reader; what it raises is noted in trouble (the end of a connection is not)."""
+        """Runs work beside the reader; what it raises is noted in trouble (the end of a connection is
+        not)."""
+
         def run():
             try:
                 work(*args)
@@ -296,6 +326,7 @@ class Link:
                 self.trouble.append(f'{getattr(work, "__name__", "work")}: {e!r}')
                 if os.environ.get('PEER_TRACE'):
                     traceback.print_exc()
+
         t = threading.Thread(target=run, daemon=True)
         t.start()
         return t
@@ -306,8 +337,8 @@ class Link:
 
     # -- transfers we send (4.1) --
     def send_file(self, path, data, chunk=REQUEST_CHUNK, task=None, strict=True):
-        """path with leading slash. A cancelled task stops after the chunk in flight, file_end still follows. Not
-        strict: errors are not noticed, as with Wazuh's own senders (12.9, 12.13)."""
+        """path with leading slash. A cancelled task stops after the chunk in flight, file_end still
+        follows. Not strict: errors are not noticed, as with Wazuh's own senders (12.9, 12.13)."""
         ask = self.ask if strict else self.request
         name = path.encode()
         ask(b'new_file', name)
@@ -315,7 +346,7 @@ class Link:
         for i in range(0, len(data), step):
             if task in self.cancelled:
                 break
-            part = data[i:i + step]
+            part = data[i : i + step]
             ask(b'file_upd', name + b' ' + part)
             digest.update(part)
         ask(b'file_end', name + b' ' + digest.digest())
@@ -325,7 +356,7 @@ class Link:
         ident = self.ask(b'new_str', str(len(data)).encode())
         step = chunk - len(ident) - 1
         for i in range(0, len(data), step):
-            self.ask(b'str_upd', ident + b' ' + data[i:i + step])
+            self.ask(b'str_upd', ident + b' ' + data[i : i + step])
         return ident
 
     def take_string(self, ident):
@@ -365,7 +396,7 @@ class Link:
         if command == b'str_upd':
             ident, part = data.split(b' ', 1)
             total, content = self.strings[ident]
-            content += part[:total - len(content)]
+            content += part[: total - len(content)]
             return b'ok', b'String updated'
         if command == b'err_str':
             for ident, (total, content) in list(self.strings.items()):
@@ -392,7 +423,8 @@ def connect(host, port, bind=None, timeout=10):
 
 
 def local_request(path, command, payload=b'', timeout=10, later=False):
-    """One question on the local socket (4.4): a Reply; with later, also the request that the daemon sends back."""
+    """One question on the local socket (4.4): a Reply; with later, also the request that the daemon sends
+    back."""
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(timeout)
     s.connect(path)
@@ -403,6 +435,7 @@ def local_request(path, command, payload=b'', timeout=10, later=False):
         box.append(Reply(name, data))
         event.set()
         return b'ok', b'Response received'
+
     link = Link(s, None, serve, timeout=timeout)
     s.settimeout(None)
     link.start()
@@ -414,122 +447,3 @@ def local_request(path, command, payload=b'', timeout=10, later=False):
         return reply, box[0] if box else None
     finally:
         link.close()
-
-
-# ---- packages (5.2) -------------------------------------------------------------------------------------------
-def record(name, data, level=1):
-    name = name if isinstance(name, bytes) else name.encode('utf-8', 'surrogateescape')
-    return name + NAME_END + zlib.compress(data, level)
-
-
-def package(members, metadata, level=1):
-    """members: [(path, content)]; metadata: an object, or the JSON's bytes, or None for no such record."""
-    parts = [record(name, data, level) for name, data in members]
-    if metadata is not None:
-        parts.append(record(METADATA, metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode(),
-                            level))
-    return MEMBER_END.join(parts)
-
-
-def unpack(blob):
-    """({path: content}, metadata). A member ends where its zlib stream ends. ValueError when it is not a package."""
-    members, at = {}, 0
-    while True:
-        mark = blob.find(NAME_END, at)
-        if mark < 0:
-            raise ValueError('no member name')
-        name = blob[at:mark].decode('utf-8', 'surrogateescape')
-        stream = zlib.decompressobj()
-        data = stream.decompress(blob[mark + len(NAME_END):])
-        if not stream.eof:
-            raise ValueError(f'{name}: truncated')
-        members[name] = data
-        at = len(blob) - len(stream.unused_data)
-        if at == len(blob):
-            break
-        if blob[at:at + len(MEMBER_END)] != MEMBER_END:
-            raise ValueError(f'{name}: no separator behind it')
-        at += len(MEMBER_END)
-    if METADATA not in members:
-        raise ValueError('no metadata')
-    return members, json.loads(members.pop(METADATA))
-
-
-def package_path(worker, sender):
-    return f'/queue/cluster/{worker}/{sender}-{time.time()}-{uuid.uuid4().hex}.zip'
-
-
-# ---- metadata and trees (5.1) ---------------------------------------------------------------------------------
-def digest(data):
-    return hashlib.blake2b(data).hexdigest()
-
-
-def describe(path, data, key=None, mtime=None):
-    """The metadata of one file."""
-    return {'mod_time': time.time() if mtime is None else mtime, 'cluster_item_key': key or item_of(path),
-            'merged': False, 'hash': digest(data)}
-
-
-def item_of(path):
-    """The item with the longest folder that holds path, or None."""
-    best = [i for i in ITEMS if path.startswith(i)]
-    return max(best, key=len) if best else None
-
-
-def wanted(path):
-    """Is path one of the synchronised files?"""
-    item = item_of(path)
-    if item is None:
-        return False
-    _, names, recursive, _ = ITEMS[item]
-    base = os.path.basename(path)
-    return (base not in EXCLUDED_FILES and not base.endswith(EXCLUDED_EXTENSIONS) and '.merged' not in base and
-            (names is None or base in names) and (recursive or '/' not in path[len(item):]))
-
-
-def scan(root):
-    """{path: metadata} of the synchronised files under root."""
-    out = {}
-    for item in ITEMS:
-        for folder, _, names in os.walk(os.path.join(root, item)):
-            for name in names:
-                full = os.path.join(folder, name)
-                path = os.path.relpath(full, root)
-                if wanted(path) and item_of(path) == item:
-                    try:
-                        with open(full, 'rb') as f:
-                            out[path] = describe(path, f.read(), item, os.stat(full).st_mtime)
-                    except OSError:
-                        pass
-    return out
-
-
-def compare(mine, theirs):
-    """What a master (mine) tells a worker (theirs) to change: missing, extra, shared."""
-    return {'missing': {p: m for p, m in mine.items() if p not in theirs},
-            'extra': {p: m for p, m in theirs.items() if p not in mine},
-            'shared': {p: m for p, m in mine.items() if p in theirs and theirs[p]['hash'] != m['hash']}}
-
-
-def apply(root, todo, members):
-    """What an honest worker does with a received package."""
-    for path, meta in {**todo['missing'], **todo['shared']}.items():
-        if not wanted(path) or meta['cluster_item_key'] != item_of(path):
-            raise ValueError(f'{path} is outside its item')
-        if digest(members[path]) != meta['hash']:
-            raise ValueError(f'{path}: wrong content')
-        full = os.path.join(root, path)
-        os.makedirs(os.path.dirname(full), 0o770, exist_ok=True)
-        with open(full + '.tmp', 'wb') as f:
-            f.write(members[path])
-        os.chmod(full + '.tmp', ITEMS[item_of(path)][0])
-        os.rename(full + '.tmp', full)
-    for path in todo['extra']:
-        if wanted(path):
-            full = os.path.join(root, path)
-            if os.path.exists(full):
-                os.unlink(full)
-            folder, item = os.path.dirname(path), item_of(path)
-            while ITEMS[item][3] and len(folder) > len(item.rstrip('/')) and not os.listdir(os.path.join(root, folder)):
-                os.rmdir(os.path.join(root, folder))
-                folder = os.path.dirname(folder)

@@ -1,7 +1,8 @@
-"""A Wazuh worker, honest unless told otherwise: hello, keepalives, integrity checks of a folder or of an invention.
+"""A Wazuh worker, honest unless told otherwise: hello, keepalives, integrity checks of a folder or of an
+invention.
 
-A check is driven by the test: w = Worker(port); w.connect(); w.sync(). What the master sends back is applied to root
-when there is one. Everything seen is in link.events.
+A check is driven by the test: w = Worker(port); w.connect(); w.sync(). What the master sends back is
+applied to root when there is one. Everything seen is in link.events.
 """
 import json
 import os
@@ -15,6 +16,7 @@ import wire
 
 class Outcome:
     """How a check ended. kind: 'ok', 'files', 'error'. todo and members as received for 'files'."""
+
     def __init__(self, kind, todo=None, members=None, detail=None):
         self.kind, self.todo, self.members, self.detail = kind, todo, members or {}, detail
 
@@ -24,27 +26,46 @@ class Outcome:
 
 
 class Worker:
-    def __init__(self, port, root=None, key='0123456789abcdef0123456789abcdef', name='worker1', cluster='wazuh',
-                 version='4.14.7', host='127.0.0.1', bind=None, timeout=20):
+    def __init__(
+        self,
+        port,
+        root=None,
+        key='0123456789abcdef0123456789abcdef',
+        name='worker1',
+        cluster='wazuh',
+        version='4.14.7',
+        host='127.0.0.1',
+        bind=None,
+        timeout=20,
+    ):
         self.host, self.port, self.root, self.key, self.name = host, port, root, key, name
         self.cluster, self.version, self.bind, self.timeout = cluster, version, bind, timeout
         self.dialect = wire.Dialect(version)
         self.link, self.stop, self.outcomes, self.groups = None, threading.Event(), queue.Queue(), []
-        self.on_syn_m_c = None       # hook: called before syn_m_c is answered
-        self.on_package = None       # hook: called with the bytes of each package before it is read
+        self.on_syn_m_c = None  # hook: called before syn_m_c is answered
+        self.on_package = None  # hook: called with the bytes of each package before it is read
         self.tasks, self.accepts, self.reports = set(), [], []
-        self.free_s = 0.05           # pause between permission requests in sync()
+        self.free_s = 0.05  # pause between permission requests in sync()
 
     # -- connection --
     def connect(self, hello=True):
-        self.link = wire.Link(wire.connect(self.host, self.port, self.bind), self.key, self.serve, self.dialect,
-                              self.timeout, self.name).start()
+        self.link = wire.Link(
+            wire.connect(self.host, self.port, self.bind),
+            self.key,
+            self.serve,
+            self.dialect,
+            self.timeout,
+            self.name,
+        ).start()
         if hello:
-            self.greeting = self.link.ask(b'hello', f'{self.name} {self.cluster} worker {self.version}'.encode())
+            self.greeting = self.link.ask(
+                b'hello', f'{self.name} {self.cluster} worker {self.version}'.encode()
+            )
         return self
 
     def reconnect(self, timeout=10):
-        """Connects again and again until hello is granted: a master may need a moment to notice the old end."""
+        """Connects again and again until hello is granted: a master may need a moment to notice the old
+        end."""
         end = time.monotonic() + timeout
         while True:
             try:
@@ -71,6 +92,7 @@ class Worker:
         def run():
             while not self.stop.wait(every):
                 self.echo()
+
         self.link.spawn(run)
         return self
 
@@ -105,7 +127,8 @@ class Worker:
         return task
 
     def check(self, metadata=None, blob=None, timeout=20):
-        """One integrity check, its permission included; an Outcome. metadata: an object or the JSON's bytes."""
+        """One integrity check, its permission included; an Outcome. metadata: an object or the JSON's
+        bytes."""
         while not self.outcomes.empty():
             self.outcomes.get()
         self.wait_permission(timeout)
@@ -196,11 +219,17 @@ class Worker:
 
     # -- agent information (6) --
     def send_agent_info(self, lists=None, chunks=None):
-        """lists: {"syncreq": [...]} (4.13 on); chunks: texts of wazuh-db (4.4 - 4.12). Returns the string's id."""
+        """lists: {"syncreq": [...]} (4.13 on); chunks: texts of wazuh-db (4.4 - 4.12). Returns the
+        string's id."""
         assert self.link.ask(b'syn_a_w_m_p') == b'True'
         full = {'syncreq': [], 'syncreq_keepalive': [], 'syncreq_status': [], **(lists or {})}
-        text = json.dumps({'set_data_command': 'global sync-agent-info-set', 'payload': {},
-                           'chunks': full if self.dialect.agent_http else (chunks or [])})
+        text = json.dumps(
+            {
+                'set_data_command': 'global sync-agent-info-set',
+                'payload': {},
+                'chunks': full if self.dialect.agent_http else (chunks or []),
+            }
+        )
         ident = self.link.send_string(text.encode())
         answer = self.link.ask(b'syn_a_w_m', ident)
         assert answer == ident, (answer, ident)

@@ -1,7 +1,8 @@
 """The system tests' library: nodes made of the real binary, their trees, and a small runner.
 
-PICKET (environment) is the binary; it runs as `PICKET run -f -r --root DIR`. Everything happens below one temporary
-folder and on 127.0.0.0/8. Run a suite with names of tests as arguments to run only those; KEEP=1 keeps the folder.
+PICKET (environment) is the binary; it runs as `PICKET run -f -r --root DIR`. Everything happens below one
+temporary folder and on 127.0.0.0/8. Run a suite with names of tests as arguments to run only those; KEEP=1
+keeps the folder.
 """
 import atexit
 import json
@@ -25,10 +26,17 @@ PICKET = os.environ.get('PICKET', '')
 KEY = '0123456789abcdef0123456789abcdef'
 VERSION = os.environ.get('WAZUH_VERSION', '4.14.7')
 # Short intervals, so that a suite takes a minute; the names are cluster.json's own (reference, 8).
-INTERVALS = {'worker.sync_integrity': 1, 'worker.connection_retry': 1, 'worker.keep_alive': 2, 'worker.sync_agent_info': 2,
-             'master.recalculate_integrity': 1, 'master.check_worker_lastkeepalive': 2,
-             'master.max_allowed_time_without_keepalive': 6, 'communication.timeout_cluster_request': 3,
-             'communication.timeout_receiving_file': 4}
+INTERVALS = {
+    'worker.sync_integrity': 1,
+    'worker.connection_retry': 1,
+    'worker.keep_alive': 2,
+    'worker.sync_agent_info': 2,
+    'master.recalculate_integrity': 1,
+    'master.check_worker_lastkeepalive': 2,
+    'master.max_allowed_time_without_keepalive': 6,
+    'communication.timeout_cluster_request': 3,
+    'communication.timeout_receiving_file': 4,
+}
 SYNCED = ('etc/rules', 'etc/decoders', 'etc/lists', 'etc/shared', 'var/multigroups')
 VOLATILE = ('queue/cluster', 'logs', 'var/run')
 BASE = None
@@ -52,20 +60,58 @@ def free_port():
 
 def cluster_json(intervals):
     """Wazuh's cluster.json with these intervals: {'worker.keep_alive': 2, ...}."""
-    files = {folder: {'permissions': oct(mode), 'source': 'master', 'files': names or ['all'], 'recursive': deep,
-                      'restart': False, 'remove_subdirs_if_empty': empty, 'extra_valid': False, 'description': folder}
-             for folder, (mode, names, deep, empty) in wire.ITEMS.items()}
-    files['excluded_files'], files['excluded_extensions'] = list(wire.EXCLUDED_FILES), list(wire.EXCLUDED_EXTENSIONS)
-    out = {'files': files, 'distributed_api': {'enabled': True}, 'intervals': {
-        'worker': {'sync_integrity': 9, 'sync_agent_info': 10, 'sync_agent_groups': 30, 'timeout_agent_groups': 40,
-                   'keep_alive': 60, 'connection_retry': 10, 'max_failed_keepalive_attempts': 2,
-                   'agent_groups_mismatch_limit': 5},
-        'master': {'process_pool_size': 2, 'sync_agent_groups': 10, 'timeout_extra_valid': 40, 'recalculate_integrity': 8,
-                   'timeout_agent_info': 40, 'agent_group_start_delay': 30, 'check_worker_lastkeepalive': 60,
-                   'max_allowed_time_without_keepalive': 120, 'max_locked_integrity_time': 1000},
-        'communication': {'timeout_cluster_request': 20, 'timeout_dapi_request': 200, 'timeout_receiving_file': 120,
-                          'max_zip_size': 1073741824, 'min_zip_size': 31457280, 'compress_level': 1,
-                          'zip_limit_tolerance': 0.2}}}
+    files = {
+        folder: {
+            'permissions': oct(mode),
+            'source': 'master',
+            'files': names or ['all'],
+            'recursive': deep,
+            'restart': False,
+            'remove_subdirs_if_empty': empty,
+            'extra_valid': False,
+            'description': folder,
+        }
+        for folder, (mode, names, deep, empty) in wire.ITEMS.items()
+    }
+    files['excluded_files'], files['excluded_extensions'] = list(wire.EXCLUDED_FILES), list(
+        wire.EXCLUDED_EXTENSIONS
+    )
+    out = {
+        'files': files,
+        'distributed_api': {'enabled': True},
+        'intervals': {
+            'worker': {
+                'sync_integrity': 9,
+                'sync_agent_info': 10,
+                'sync_agent_groups': 30,
+                'timeout_agent_groups': 40,
+                'keep_alive': 60,
+                'connection_retry': 10,
+                'max_failed_keepalive_attempts': 2,
+                'agent_groups_mismatch_limit': 5,
+            },
+            'master': {
+                'process_pool_size': 2,
+                'sync_agent_groups': 10,
+                'timeout_extra_valid': 40,
+                'recalculate_integrity': 8,
+                'timeout_agent_info': 40,
+                'agent_group_start_delay': 30,
+                'check_worker_lastkeepalive': 60,
+                'max_allowed_time_without_keepalive': 120,
+                'max_locked_integrity_time': 1000,
+            },
+            'communication': {
+                'timeout_cluster_request': 20,
+                'timeout_dapi_request': 200,
+                'timeout_receiving_file': 120,
+                'max_zip_size': 1073741824,
+                'min_zip_size': 31457280,
+                'compress_level': 1,
+                'zip_limit_tolerance': 0.2,
+            },
+        },
+    }
     for name, value in intervals.items():
         section, key = name.split('.')
         assert key in out['intervals'][section], name
@@ -73,7 +119,7 @@ def cluster_json(intervals):
     return out
 
 
-# ---- processes ------------------------------------------------------------------------------------------------
+# ---- processes -----------------------------------------------------------------------------------------
 def rss_kb(pid):
     """Resident memory of one process in KiB: the anonymous part, then the whole."""
     got = {}
@@ -103,9 +149,26 @@ atexit.register(clean)
 
 
 class Node:
-    """One picket. files: {path: bytes} written before it starts. below: a folder of its own for its root to lie in."""
-    def __init__(self, role, name, port=None, files=None, key=KEY, cluster='wazuh', master_port=None, intervals=None,
-                 conf='', more='', start=True, args=('-r',), below='', version=VERSION):
+    """One picket. files: {path: bytes} written before it starts. below: a folder of its own for its root
+    to lie in."""
+
+    def __init__(
+        self,
+        role,
+        name,
+        port=None,
+        files=None,
+        key=KEY,
+        cluster='wazuh',
+        master_port=None,
+        intervals=None,
+        conf='',
+        more='',
+        start=True,
+        args=('-r',),
+        below='',
+        version=VERSION,
+    ):
         self.role, self.name, self.key, self.cluster = role, name, key, cluster
         self.port = port or master_port or free_port()
         self.root = os.path.join(base(), below, f'{name}-{len(NODES)}')
@@ -123,7 +186,14 @@ class Node:
         return os.path.join(self.root, *parts)
 
     def lay_out(self):
-        for d in SYNCED + ('queue/cluster', 'logs', 'var/run', 'queue/db', 'queue/sockets', 'framework/wazuh/core/cluster'):
+        for d in SYNCED + (
+            'queue/cluster',
+            'logs',
+            'var/run',
+            'queue/db',
+            'queue/sockets',
+            'framework/wazuh/core/cluster',
+        ):
             os.makedirs(self.path(d), 0o770, exist_ok=True)
         self.write_config()
         with open(self.path('etc/cluster.json'), 'w') as f:
@@ -134,8 +204,18 @@ class Node:
 
     def write_config(self, **change):
         """etc/ossec.conf, mode 0640: the key is in it."""
-        f = {'name': self.cluster, 'node_name': self.name, 'node_type': self.role, 'key': self.key, 'port': self.port,
-             'bind_addr': '127.0.0.1', 'nodes': '<node>127.0.0.1</node>', 'hidden': 'no', 'disabled': 'no', **change}
+        f = {
+            'name': self.cluster,
+            'node_name': self.name,
+            'node_type': self.role,
+            'key': self.key,
+            'port': self.port,
+            'bind_addr': '127.0.0.1',
+            'nodes': '<node>127.0.0.1</node>',
+            'hidden': 'no',
+            'disabled': 'no',
+            **change,
+        }
         body = ''.join(f'    <{k}>{v}</{k}>\n' for k, v in f.items() if v is not None)
         with open(self.path('etc/ossec.conf'), 'w') as out:
             out.write(f'<ossec_config>\n  <cluster>\n{body}  </cluster>\n</ossec_config>\n{self.more}')
@@ -169,14 +249,25 @@ class Node:
 
     def run(self, *args, timeout=10):
         """Runs the binary once with these arguments in this tree."""
-        return subprocess.run(self.command(*args), capture_output=True, text=True, errors='replace', timeout=timeout,
-                              stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            self.command(*args),
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
 
     def start(self, ready=True, timeout=15):
         self.mark, self.console_mark = len(self.log()), len(self.said())
         self.console = open(os.path.join(base(), f'{os.path.basename(self.root)}.console'), 'ab')
-        self.proc = subprocess.Popen(self.command('run', '-f', *self.args), stdin=subprocess.DEVNULL, stdout=self.console,
-                                     stderr=self.console, start_new_session=True)
+        self.proc = subprocess.Popen(
+            self.command('run', '-f', *self.args),
+            stdin=subprocess.DEVNULL,
+            stdout=self.console,
+            stderr=self.console,
+            start_new_session=True,
+        )
         if ready and self.role == 'master':
             self.wait_port(timeout)
         return self
@@ -197,8 +288,10 @@ class Node:
 
     def check_alive(self):
         if not self.alive():
-            raise AssertionError(f'{self.name} is not running (status {self.proc and self.proc.returncode}); its last words: '
-                                 f'{self.said()[-800:] or self.log()[-800:]}')
+            raise AssertionError(
+                f'{self.name} is not running (status {self.proc and self.proc.returncode}); its last words: '
+                f'{self.said()[-800:] or self.log()[-800:]}'
+            )
 
     def said(self):
         try:
@@ -216,10 +309,15 @@ class Node:
 
     def wait_log(self, text, timeout=15):
         """Waits for a line with that text written since the last start."""
-        wait(lambda: text in self.log()[self.mark:] or text in self.said()[self.console_mark:], f'{self.name} to log "{text}"', timeout)
+        wait(
+            lambda: text in self.log()[self.mark :] or text in self.said()[self.console_mark :],
+            f'{self.name} to log "{text}"',
+            timeout,
+        )
 
     def stop(self, timeout=10):
-        """SIGTERM; true when it ended in order: by itself, or by the same signal given to itself, as Wazuh does."""
+        """SIGTERM; true when it ended in order: by itself, or by the same signal given to itself, as Wazuh
+        does."""
         self.check_alive()
         self.proc.terminate()
         try:
@@ -245,7 +343,7 @@ class Node:
         return wire.local_request(self.path('queue/cluster/c-internal.sock'), command, payload, **more)
 
 
-# ---- trees ----------------------------------------------------------------------------------------------------
+# ---- trees ---------------------------------------------------------------------------------------------
 def snapshot(top, skip=()):
     """{path: (kind, mode, content hash or link)} of everything below top but the named folders."""
     out, top = {}, os.fsencode(top)
@@ -273,22 +371,29 @@ def difference(before, after):
     """The paths that came, went or changed, in words; '' when none."""
     came, gone = sorted(set(after) - set(before)), sorted(set(before) - set(after))
     changed = sorted(p for p in set(before) & set(after) if before[p] != after[p])
-    words = [f'{w}: {p[:5]}{" and more" if len(p) > 5 else ""}' for w, p in
-             (('new', came), ('gone', gone), ('changed', changed)) if p]
+    words = [
+        f'{w}: {p[:5]}{" and more" if len(p) > 5 else ""}'
+        for w, p in (('new', came), ('gone', gone), ('changed', changed))
+        if p
+    ]
     return '; '.join(words)
 
 
 def same(master, worker, timeout=20):
     """Waits until the worker's synchronised files are the master's."""
+
     def test():
         worker.check_alive()
         return master.hashes() == worker.hashes()
+
     try:
         wait(test, 'the trees to be equal', timeout)
     except AssertionError:
         a, b = master.hashes(), worker.hashes()
-        raise AssertionError(f'{worker.name} differs after {timeout} s: lacks {sorted(set(a) - set(b))[:5]}, has besides '
-                             f'{sorted(set(b) - set(a))[:5]}, differs in {sorted(p for p in set(a) & set(b) if a[p] != b[p])[:5]}')
+        raise AssertionError(
+            f'{worker.name} differs after {timeout} s: lacks {sorted(set(a) - set(b))[:5]}, has besides '
+            f'{sorted(set(b) - set(a))[:5]}, differs in {sorted(p for p in set(a) & set(b) if a[p] != b[p])[:5]}'
+        )
 
 
 def wait(test, what, timeout=15, pause=0.05):
@@ -305,11 +410,15 @@ def wait(test, what, timeout=15, pause=0.05):
 def some_files(seed=1):
     """A small tree such as a manager has, every item and a few odd names in it."""
     r = random.Random(seed)
-    files = {'etc/client.keys': b''.join(b'%03d agent%d any %064x\n' % (n, n, n) for n in range(1, 4)),
-             'etc/rules/local_rules.xml': b'<group name="local,">\n</group>\n',
-             'etc/rules/deep/er/more.xml': r.randbytes(3000), 'etc/decoders/local_decoder.xml': b'<decoder/>\n',
-             'etc/lists/audit-keys': b'audit:one\n', 'etc/lists/empty': b'',
-             'var/multigroups/1234abcd/merged.mg': b'!5 a.txt\nhello\n'}
+    files = {
+        'etc/client.keys': b''.join(b'%03d agent%d any %064x\n' % (n, n, n) for n in range(1, 4)),
+        'etc/rules/local_rules.xml': b'<group name="local,">\n</group>\n',
+        'etc/rules/deep/er/more.xml': r.randbytes(3000),
+        'etc/decoders/local_decoder.xml': b'<decoder/>\n',
+        'etc/lists/audit-keys': b'audit:one\n',
+        'etc/lists/empty': b'',
+        'var/multigroups/1234abcd/merged.mg': b'!5 a.txt\nhello\n',
+    }
     for group in ('default', 'linux', 'windows'):
         files[f'etc/shared/{group}/agent.conf'] = f'<agent_config><!-- {group} --></agent_config>\n'.encode()
         files[f'etc/shared/{group}/merged.mg'] = r.randbytes(500)
@@ -318,16 +427,18 @@ def some_files(seed=1):
     return files
 
 
-# ---- the runner -----------------------------------------------------------------------------------------------
+# ---- the runner ----------------------------------------------------------------------------------------
 class Late(BaseException):
     pass
 
 
 def seconds(n):
     """Decorator: the time a test may take."""
+
     def mark(f):
         f.seconds = n
         return f
+
     return mark
 
 
@@ -336,8 +447,8 @@ class Skip(Exception):
 
 
 def run(space, default_seconds=40):
-    """Runs the functions test_* of a module, in their order; exits with 1 when one failed. After a failure reset() of
-    the module, if there is one, throws away the nodes that the tests share."""
+    """Runs the functions test_* of a module, in their order; exits with 1 when one failed. After a failure
+    reset() of the module, if there is one, throws away the nodes that the tests share."""
     if not PICKET or not os.access(PICKET, os.X_OK):
         print(f'PICKET is "{PICKET}", which is not a program\n0 passed, 1 failed')
         sys.exit(1)
@@ -350,6 +461,7 @@ def run(space, default_seconds=40):
 
     def late(*_):
         raise Late()
+
     signal.signal(signal.SIGALRM, late)
     passed = failed = skipped = 0
     for f in tests:
@@ -365,7 +477,9 @@ def run(space, default_seconds=40):
         except (Exception, Late) as e:
             failed += 1
             where = traceback.extract_tb(e.__traceback__)
-            at = next((x for x in reversed(where) if os.path.basename(x.filename).startswith('test_')), where[-1])
+            at = next(
+                (x for x in reversed(where) if os.path.basename(x.filename).startswith('test_')), where[-1]
+            )
             reason = 'not done in time' if isinstance(e, Late) else f'{type(e).__name__}: {e}'
             print(f'FAIL {name}: {reason} [line {at.lineno}, {time.monotonic() - began:.1f} s]', flush=True)
             if os.environ.get('TRACE'):

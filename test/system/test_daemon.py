@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The program as a daemon: options, exit codes, pid file, one instance, signals, readiness, what it refuses."""
+"""The program as a daemon: options, exit codes, pid file, one instance, signals, readiness, what it
+refuses."""
 import glob
 import os
 import pwd
@@ -28,7 +29,11 @@ def pid_files(n):
 def test_version():
     for args in (['-V'], ['version'], ['run', '-V']):
         done = subprocess.run([lib.PICKET, *args], capture_output=True, text=True, timeout=10)
-        assert done.returncode == 0 and re.search(r'picket \d+\.\d+\.\d+', done.stdout) and '4.14.7' in done.stdout, (args, done)
+        assert (
+            done.returncode == 0
+            and re.search(r'picket \d+\.\d+\.\d+', done.stdout)
+            and '4.14.7' in done.stdout
+        ), (args, done)
 
 
 def test_help():
@@ -39,7 +44,14 @@ def test_help():
 
 
 def test_usage_errors():
-    for args in (['run', '-x'], ['nonsense'], ['run', '--root'], ['run', '-c'], ['status', '--nonsense'], ['run', 'extra']):
+    for args in (
+        ['run', '-x'],
+        ['nonsense'],
+        ['run', '--root'],
+        ['run', '-c'],
+        ['status', '--nonsense'],
+        ['run', 'extra'],
+    ):
         done = subprocess.run([lib.PICKET, *args], capture_output=True, text=True, timeout=10)
         assert done.returncode == 2 and done.stderr and not done.stdout, (args, done)
 
@@ -52,9 +64,19 @@ def test_good_configuration():
     assert not pid_files(n), 'a test of the configuration left a pid file'
 
 
-WRONG = [({'key': 'short'}, 'key'), ({'key': KEY[:-1] + '!'}, 'key'), ({'key': ''}, 'key'), ({'port': '80'}, 'port'),
-         ({'port': '65535'}, 'port'), ({'port': 'x'}, 'port'), ({'node_type': 'boss'}, 'type'), ({'nodes': ''}, 'node'),
-         ({'nodes': '<node>localhost</node>'}, 'localhost'), ({'disabled': 'perhaps'}, 'disabled'), ({'hidden': 'perhaps'}, 'hidden')]
+WRONG = [
+    ({'key': 'short'}, 'key'),
+    ({'key': KEY[:-1] + '!'}, 'key'),
+    ({'key': ''}, 'key'),
+    ({'port': '80'}, 'port'),
+    ({'port': '65535'}, 'port'),
+    ({'port': 'x'}, 'port'),
+    ({'node_type': 'boss'}, 'type'),
+    ({'nodes': ''}, 'node'),
+    ({'nodes': '<node>localhost</node>'}, 'localhost'),
+    ({'disabled': 'perhaps'}, 'disabled'),
+    ({'hidden': 'perhaps'}, 'hidden'),
+]
 
 
 def test_wrong_configurations():
@@ -82,8 +104,15 @@ def test_all_problems_at_once():
 
 
 def test_not_xml():
-    for text in ('', '<ossec_config>', '<ossec_config><cluster></ossec_config>', '\0' * 100, '<' * 10000,
-                 '<ossec_config>' + '<a>' * 5000, '<ossec_config><cluster><key>' + 'k' * 200000):
+    for text in (
+        '',
+        '<ossec_config>',
+        '<ossec_config><cluster></ossec_config>',
+        '\0' * 100,
+        '<' * 10000,
+        '<ossec_config>' + '<a>' * 5000,
+        '<ossec_config><cluster><key>' + 'k' * 200000,
+    ):
         n = quiet()
         with open(n.path('etc/ossec.conf'), 'w') as f:
             f.write(text)
@@ -121,13 +150,21 @@ def test_other_file():
     n = quiet()
     other = n.path('other.conf')
     shutil.move(n.path('etc/ossec.conf'), other)
-    done = subprocess.run([lib.PICKET, 'run', '-t', '-c', other, '--root', n.root], capture_output=True, text=True, timeout=10)
+    done = subprocess.run(
+        [lib.PICKET, 'run', '-t', '-c', other, '--root', n.root], capture_output=True, text=True, timeout=10
+    )
     assert done.returncode == 0, done
 
 
 def test_picket_conf():
-    for text, good in (('spool_size = 1M\nlog_keep = 0\n# comment\n', True), ('nonsense = 1\n', False), ('spool_size = x\n', False),
-                       ('announced_version = 5.0.0\n', False), ('announced_version = 4.4.0\n', True), ('log_keep\n', False)):
+    for text, good in (
+        ('spool_size = 1M\nlog_keep = 0\n# comment\n', True),
+        ('nonsense = 1\n', False),
+        ('spool_size = x\n', False),
+        ('announced_version = 5.0.0\n', False),
+        ('announced_version = 4.4.0\n', True),
+        ('log_keep\n', False),
+    ):
         n = quiet()
         with open(n.path('etc/picket.conf'), 'w') as f:
             f.write(text)
@@ -138,10 +175,16 @@ def test_picket_conf():
 
 def test_cluster_json():
     """A broken cluster.json is refused; missing members have their defaults."""
-    for text, good in (('{}', True), ('{"intervals": {"worker": {"sync_integrity": 3}}}', True), ('{', False), ('[]', False),
-                       ('{"files": {"../etc/": {"permissions": "0o640", "files": ["all"]}}}', False),
-                       ('{"files": {"/etc/": {"permissions": "0o640", "files": ["all"]}}}', False),
-                       ('{"intervals": {"worker": {"sync_integrity": -1}}}', False), ('[' * 10000, False)):
+    for text, good in (
+        ('{}', True),
+        ('{"intervals": {"worker": {"sync_integrity": 3}}}', True),
+        ('{', False),
+        ('[]', False),
+        ('{"files": {"../etc/": {"permissions": "0o640", "files": ["all"]}}}', False),
+        ('{"files": {"/etc/": {"permissions": "0o640", "files": ["all"]}}}', False),
+        ('{"intervals": {"worker": {"sync_integrity": -1}}}', False),
+        ('[' * 10000, False),
+    ):
         n = quiet()
         with open(n.path('etc/cluster.json'), 'w') as f:
             f.write(text)
@@ -156,10 +199,14 @@ def test_pid_file_and_one_instance():
     assert m.read(f'var/run/{pid_files(m)[0]}').strip() == str(m.proc.pid).encode()
     done = m.run('run', '-f', '-r')
     assert done.returncode == 1 and (done.stderr or done.stdout), done
-    assert m.alive() and pid_files(m) == [f'wazuh-clusterd-{m.proc.pid}.pid'], 'the second one disturbed the first'
+    assert m.alive() and pid_files(m) == [
+        f'wazuh-clusterd-{m.proc.pid}.pid'
+    ], 'the second one disturbed the first'
     assert m.local(b'echo', b'x').payload == b'x', 'the second one took the local socket away'
     assert m.stop()
-    assert not pid_files(m) and not os.path.exists(m.path('queue/cluster/c-internal.sock')), os.listdir(m.path('queue/cluster'))
+    assert not pid_files(m) and not os.path.exists(m.path('queue/cluster/c-internal.sock')), os.listdir(
+        m.path('queue/cluster')
+    )
 
 
 def test_stale_pid_file():
@@ -203,6 +250,7 @@ def test_log_rotates():
         f.write('an old line\n' * 2000)
     n.start()
     wait(lambda: os.path.exists(n.path('logs/cluster.log.1')), 'the old log to be set aside', 10)
+    wait(lambda: n.log(), 'a new log')
     assert os.path.getsize(n.path('logs/cluster.log')) < 20000
     assert n.stop()
 
@@ -212,10 +260,18 @@ def test_log_lines():
     w = Node('worker', 'lines-worker', master_port=m.port)
     same(m, w)
     for n in (m, w):
-        bad = [x for x in n.log().split('\n') if x and not re.match(
-            r'\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR|DEBUG|DEBUG2): \[[^]]+\] \[[^]]+\] \S', x)]
+        bad = [
+            x
+            for x in n.log().split('\n')
+            if x
+            and not re.match(
+                r'\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR|DEBUG|DEBUG2): \[[^]]+\] \[[^]]+\] \S', x
+            )
+        ]
         assert not bad, bad[:3]
-        assert stat.S_IMODE(os.stat(n.path('logs/cluster.log')).st_mode) & 0o007 == 0, 'the log is open to others'
+        assert (
+            stat.S_IMODE(os.stat(n.path('logs/cluster.log')).st_mode) & 0o007 == 0
+        ), 'the log is open to others'
         assert KEY not in n.log()
     assert f"Serving on ('127.0.0.1', {m.port})" in m.log()
     assert m.stop() and w.stop()
@@ -265,7 +321,9 @@ def test_gives_up_root():
     same(m, w)
     for n in (m, w):
         with open(f'/proc/{n.proc.pid}/status') as f:
-            ids = {x.split(':')[0]: x.split()[1:] for x in f if x.startswith(('Uid', 'Gid', 'Groups', 'CapEff'))}
+            ids = {
+                x.split(':')[0]: x.split()[1:] for x in f if x.startswith(('Uid', 'Gid', 'Groups', 'CapEff'))
+            }
         assert set(ids['Uid']) == {str(user.pw_uid)} and set(ids['Gid']) == {str(user.pw_gid)}, ids
         assert '0' not in ids['Groups'] and int(ids['CapEff'][0], 16) == 0, ids
     assert os.stat(w.path('etc/client.keys')).st_uid == user.pw_uid
@@ -274,7 +332,9 @@ def test_gives_up_root():
 
 def test_unusable_root():
     for root in ('/nonexistent', '/dev/null', '/proc'):
-        done = subprocess.run([lib.PICKET, 'run', '-f', '-r', '--root', root], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            [lib.PICKET, 'run', '-f', '-r', '--root', root], capture_output=True, text=True, timeout=10
+        )
         assert done.returncode == 1 and (done.stderr or done.stdout), (root, done)
 
 
@@ -284,7 +344,13 @@ def test_key_is_not_in_sight():
     for name in ('cmdline', 'environ'):
         with open(f'/proc/{m.proc.pid}/{name}', 'rb') as f:
             assert KEY.encode() not in f.read()
-    said = m.said() + m.log() + m.run('status').stdout + m.run('status', '-j').stdout + m.run('check-config').stdout
+    said = (
+        m.said()
+        + m.log()
+        + m.run('status').stdout
+        + m.run('status', '-j').stdout
+        + m.run('check-config').stdout
+    )
     assert KEY not in said
     assert m.stop()
 

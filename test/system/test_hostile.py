@@ -1,21 +1,27 @@
 #!/usr/bin/python3
 """The catalogue of attacks (test/peer/hostile.py) at a picket master and at picket workers.
 
-After each attack: the tree is what it was, the process lives, an honest peer is served. Over the whole suite the
-memory does not grow. The attacks on workers run side by side on four workers, each with a master of its own."""
+After each attack: the tree is what it was, the process lives, an honest peer is served. Over the whole
+suite the memory does not grow. The attacks on workers run side by side on four workers, each with a master
+of its own."""
 import os
 import threading
 import time
 
 import lib  # first: it knows the way to the peers
 import hostile
+import hostile_master
+import hostile_worker
 import wire
 from lib import Node, seconds, wait
 from master import Master
 from worker import Worker
 
-SMALL = {'communication.max_zip_size': 64 << 20, 'communication.min_zip_size': 1 << 20,  # bombs need not be enormous
-         'master.max_locked_integrity_time': 3}
+SMALL = {
+    'communication.max_zip_size': 64 << 20,
+    'communication.min_zip_size': 1 << 20,  # bombs need not be enormous
+    'master.max_locked_integrity_time': 3,
+}
 GROWTH_KB = 6000  # all that a node may touch for the first time while it is attacked, anonymous memory
 WORKERS = 4
 ONLY = os.environ.get('ATTACKS', '')  # a part of a name: only those attacks
@@ -35,12 +41,15 @@ def watched(node):
     """Everything that must not change: the tree but for its volatile folders, and what lies beside it."""
     out = lib.snapshot(node.root, lib.VOLATILE)
     out.update({b'outside/' + p: x for p, x in lib.snapshot(outside()).items()})
-    out.update({b'beside/' + os.fsencode(n): None for n in os.listdir(lib.base()) if not n.endswith('.console')})
+    out.update(
+        {b'beside/' + os.fsencode(n): None for n in os.listdir(lib.base()) if not n.endswith('.console')}
+    )
     return out
 
 
 class Faults:
     """What went wrong, attack by attack; a test fails once with all of it."""
+
     def __init__(self):
         self.lines, self.count, self.lock, self.times = [], 0, threading.Lock(), []
 
@@ -60,14 +69,16 @@ class Faults:
     def verdict(self):
         slow = ', '.join(f'{n} {t:.1f} s' for t, n in sorted(self.times)[-4:])
         print(f'   {self.count} attacks; slowest: {slow}', flush=True)
-        assert not self.lines, f'{len(self.lines)} of {self.count} attacks:\n     ' + '\n     '.join(self.lines)
+        assert not self.lines, f'{len(self.lines)} of {self.count} attacks:\n     ' + '\n     '.join(
+            self.lines
+        )
 
 
 def chosen(attacks):
     return [a for a in attacks if ONLY in a.__name__]
 
 
-# ---- a master under attack --------------------------------------------------------------------------------------
+# ---- a master under attack -----------------------------------------------------------------------------
 def master():
     if not hasattr(master, 'node') or not master.node.alive():
         master.node = Node('master', 'master', files=lib.some_files(), intervals=SMALL)
@@ -79,8 +90,15 @@ def master():
 
 
 def honest(name='honest'):
-    w = Worker(master.node.port, os.path.join(lib.base(), f'py-{name}'), key=lib.KEY, name=name, version=lib.VERSION,
-               bind='127.0.3.3', timeout=8)
+    w = Worker(
+        master.node.port,
+        os.path.join(lib.base(), f'py-{name}'),
+        key=lib.KEY,
+        name=name,
+        version=lib.VERSION,
+        bind='127.0.3.3',
+        timeout=8,
+    )
     return w.reconnect(15)
 
 
@@ -95,7 +113,9 @@ def served(timeout=15):
     with honest() as w:
         w.echo()
         w.sync(timeout)
-        assert {p: m['hash'] for p, m in wire.scan(w.root).items()} == master.node.hashes(), 'it got other files'
+        assert {
+            p: m['hash'] for p, m in wire.scan(w.root).items()
+        } == master.node.hashes(), 'it got other files'
 
 
 @seconds(280)
@@ -129,12 +149,17 @@ def test_master():
 
 @seconds(60)
 def test_slow_loris_ends():
-    """A stranger's unfinished header or body ends within the time of a frame (30 s; 4.14.7), progress or not."""
+    """A stranger's unfinished header or body ends within the time of a frame (30 s; 4.14.7), progress or
+    not."""
     m = master()
     t = target()
     begun = time.monotonic()
-    kinds = {'nothing': b'', 'half a header': b'\0' * 10, 'header': wire.frame(1, b'hello', b'x' * 200)[:20],
-             'half a body': wire.frame(1, b'hello', b'x' * 200)[:100]}
+    kinds = {
+        'nothing': b'',
+        'half a header': b'\0' * 10,
+        'header': wire.frame(1, b'hello', b'x' * 200)[:20],
+        'half a body': wire.frame(1, b'hello', b'x' * 200)[:100],
+    }
     socks = {k: t.sock(40) for k in kinds}
     for k, s in socks.items():
         s.sendall(kinds[k])
@@ -142,7 +167,7 @@ def test_slow_loris_ends():
     body, sent, dead = wire.frame(1, b'hello', b'x' * 400), 0, False
     while time.monotonic() - begun < 33 and not dead:
         try:
-            drip.sendall(body[sent:sent + 1])
+            drip.sendall(body[sent : sent + 1])
             sent += 1
         except OSError:
             dead = True
@@ -174,6 +199,7 @@ def test_attackers_do_not_delay():
                 s.close()
             except Exception:
                 time.sleep(0.02)
+
     threads = [threading.Thread(target=shout, args=(n,), daemon=True) for n in range(3)]
     with honest('punctual') as w:
         for th in threads:
@@ -199,17 +225,20 @@ def test_master_memory():
     m = master()
     served()
     t = target()
-    hostile.ten_thousand_connections(t)
+    hostile_master.ten_thousand_connections(t)
     t.close()
     time.sleep(1)
     one = m.rss()
     t = target()
-    hostile.ten_thousand_connections(t)
-    hostile.hello_flood(t)
+    hostile_master.ten_thousand_connections(t)
+    hostile_master.hello_flood(t)
     t.close()
     time.sleep(1)
     two, files = m.rss(), lib.open_files(m.proc.pid)
-    print(f'   KiB (anonymous, all): at first {master.rss}, after the attacks {one}, after as many again {two}', flush=True)
+    print(
+        f'   KiB (anonymous, all): at first {master.rss}, after the attacks {one}, after as many again {two}',
+        flush=True,
+    )
     assert two[0] - one[0] <= 64, f'ten thousand more connections cost {two[0] - one[0]} KiB'
     assert two[0] - master.rss[0] <= GROWTH_KB, f'{two[0] - master.rss[0]} KiB more than at first'
     assert files <= master.files + 4, f'open files: {master.files} at first, {files} now'
@@ -218,7 +247,8 @@ def test_master_memory():
 
 
 def test_master_log():
-    """What strangers send does not reach the log raw, the key does not reach it at all, and it does not grow without bound."""
+    """What strangers send does not reach the log raw, the key does not reach it at all, and it does not
+    grow without bound."""
     log = master().log() + master().said()
     assert lib.KEY not in log and lib.KEY[:16] not in log and lib.KEY[16:] not in log, 'the key is in the log'
     odd = sorted({c for c in log if c not in '\n\t' and not c.isprintable()})
@@ -227,13 +257,17 @@ def test_master_log():
     assert master().stop()
 
 
-# ---- workers under attack ---------------------------------------------------------------------------------------
+# ---- workers under attack ------------------------------------------------------------------------------
 class Seat:
     """One picket worker, its Python master, and the attacks it gets."""
+
     def __init__(self, number):
-        self.master = Master(files=dict(lib.some_files(number)), key=lib.KEY, version=lib.VERSION, round_s=0.2, timeout=6)
-        self.node = Node('worker', f'victim{number}', master_port=self.master.port, intervals=SMALL,
-                         below=f'seat{number}')
+        self.master = Master(
+            files=dict(lib.some_files(number)), key=lib.KEY, version=lib.VERSION, round_s=0.2, timeout=6
+        )
+        self.node = Node(
+            'worker', f'victim{number}', master_port=self.master.port, intervals=SMALL, below=f'seat{number}'
+        )
         self.outside = outside(f'seat{number}')
         self.honest()
         self.rss, self.files = self.node.rss(), lib.open_files(self.node.proc.pid)
@@ -251,7 +285,9 @@ class Seat:
         def test():
             self.node.check_alive()
             return sum(len(s.checks) for s in m.all_sessions) > count and any(
-                s.answers and s.answers[-1] == 'ok' and not s.closed.is_set() for s in list(m.sessions))
+                s.answers and s.answers[-1] == 'ok' and not s.closed.is_set() for s in list(m.sessions)
+            )
+
         want = {p: wire.digest(d) for p, d in m.files.items()}
         wait(lambda: test() and self.node.hashes() == want, 'a check that finds the right files', timeout)
 
@@ -259,7 +295,7 @@ class Seat:
         began, result = time.monotonic(), []
 
         def run(session, task, theirs):
-            victim = hostile.Victim(self.node.root, self.master.files, self.outside)
+            victim = hostile_worker.Victim(self.node.root, self.master.files, self.outside)
             try:
                 attack(session, victim)
             except wire.Closed:
@@ -270,6 +306,7 @@ class Seat:
                 victim.over.set()
                 session.answer = None
                 result.append(1)
+
         for s in self.master.all_sessions:
             s.answers.clear()
         self.master.attack = run
@@ -286,7 +323,9 @@ class Seat:
 
     def after(self, name, faults):
         if not self.node.alive():
-            faults.add(name, f'the worker died: status {self.node.proc.returncode}, {self.node.said()[-300:]!r}')
+            faults.add(
+                name, f'the worker died: status {self.node.proc.returncode}, {self.node.said()[-300:]!r}'
+            )
             self.node.start()
             self.honest()
             self.rss, self.files = self.node.rss(), lib.open_files(self.node.proc.pid)
@@ -307,7 +346,8 @@ class Seat:
             if taken:
                 return False
             taken.append(1)
-            return hostile.serve_strangely(attack)(sock)
+            return hostile_worker.serve_strangely(attack)(sock)
+
         self.master.on_accept = once
         for s in list(self.master.sessions):
             s.close()
@@ -338,7 +378,9 @@ def seats():
 @seconds(280)
 def test_workers():
     faults, lock = Faults(), threading.Lock()
-    jobs = [('attack', a) for a in chosen(hostile.AGAINST_WORKER)] + [('strange', a) for a in chosen(hostile.STRANGE_MASTERS)]
+    jobs = [('attack', a) for a in chosen(hostile.AGAINST_WORKER)] + [
+        ('strange', a) for a in chosen(hostile.STRANGE_MASTERS)
+    ]
 
     def work(seat):
         while True:
@@ -350,6 +392,7 @@ def test_workers():
                 getattr(seat, kind)(attack, faults)
             except Exception as e:
                 faults.add(attack.__name__, f'the test itself: {type(e).__name__}: {e}')
+
     threads = [threading.Thread(target=work, args=(s,), daemon=True) for s in seats()]
     for t in threads:
         t.start()
@@ -361,7 +404,10 @@ def test_workers():
 def test_workers_memory():
     for s in seats():
         now, files = s.node.rss(), lib.open_files(s.node.proc.pid)
-        print(f'   {s.node.name}: KiB (anonymous, all) {s.rss} -> {now}, open files {s.files} -> {files}', flush=True)
+        print(
+            f'   {s.node.name}: KiB (anonymous, all) {s.rss} -> {now}, open files {s.files} -> {files}',
+            flush=True,
+        )
         assert now[0] - s.rss[0] <= GROWTH_KB, f'{s.node.name}: {now[0] - s.rss[0]} KiB more than at first'
         assert files <= s.files + 4, f'{s.node.name}: open files {s.files} -> {files}'
     time.sleep(6)  # transfers cut off end by their timeouts

@@ -11,7 +11,10 @@ import lib
 from lib import Node, same, wait
 import wire
 
-NODES = b'{"filter_node": null, "offset": 0, "limit": 500, "sort": null, "search": null, "select": null, "filter_type": "all", "distinct": false}'
+NODES = (
+    b'{"filter_node": null, "offset": 0, "limit": 500, "sort": null, "search": null, "select": null, '
+    b'"filter_type": "all", "distinct": false}'
+)
 
 
 def pair():
@@ -43,13 +46,23 @@ def test_socket():
 def test_get_config():
     for n in pair():
         got = json.loads(n.local(b'get_config').payload)
-        assert (got['name'], got['node_name'], got['node_type'], got['port']) == ('wazuh', n.name, n.role, n.port), got
-        assert got['bind_addr'] == '127.0.0.1' and got['nodes'] == ['127.0.0.1'] and got['disabled'] is False, got
+        assert (got['name'], got['node_name'], got['node_type'], got['port']) == (
+            'wazuh',
+            n.name,
+            n.role,
+            n.port,
+        ), got
+        assert (
+            got['bind_addr'] == '127.0.0.1' and got['nodes'] == ['127.0.0.1'] and got['disabled'] is False
+        ), got
         assert {'key', 'hidden'} <= set(got), got
 
 
 def test_get_nodes():
-    expected = [{'name': n, 'type': t, 'version': lib.VERSION, 'ip': '127.0.0.1'} for n, t in (('master', 'master'), ('worker1', 'worker'))]
+    expected = [
+        {'name': n, 'type': t, 'version': lib.VERSION, 'ip': '127.0.0.1'}
+        for n, t in (('master', 'master'), ('worker1', 'worker'))
+    ]
     for n in pair():
         assert ask(n, b'get_nodes', NODES) == {'items': expected, 'totalItems': 2}
         one = NODES.replace(b'"filter_node": null', b'"filter_node": ["worker1"]')
@@ -68,8 +81,10 @@ def test_get_nodes_select():
 def test_get_nodes_sort_and_search():
     """Right, or refused in words; never a wrong list."""
     m, _ = pair()
-    for change, names in (((b'"sort": null', b'"sort": {"fields": ["name"], "order": "desc"}'), ['worker1', 'master']),
-                          ((b'"search": null', b'"search": {"value": "work", "negation": false}'), ['worker1'])):
+    for change, names in (
+        ((b'"sort": null', b'"sort": {"fields": ["name"], "order": "desc"}'), ['worker1', 'master']),
+        ((b'"search": null', b'"search": {"value": "work", "negation": false}'), ['worker1']),
+    ):
         reply = m.local(b'get_nodes', NODES.replace(*change))
         if reply.command == b'err':
             assert wire.error_code(reply.payload) and b'does not serve' in reply.payload, reply
@@ -79,8 +94,11 @@ def test_get_nodes_sort_and_search():
 
 def test_get_nodes_errors():
     m, _ = pair()
-    for change, code in (((b'"filter_node": null', b'"filter_node": ["nosuch"]'), 1730), ((b'"all"', b'"boss"'), 1728),
-                         ((b'"select": null', b'"select": ["nosuch"]'), 1724)):
+    for change, code in (
+        ((b'"filter_node": null', b'"filter_node": ["nosuch"]'), 1730),
+        ((b'"all"', b'"boss"'), 1728),
+        ((b'"select": null', b'"select": ["nosuch"]'), 1724),
+    ):
         reply = m.local(b'get_nodes', NODES.replace(*change))
         assert reply.command == b'err' and wire.error_code(reply.payload) == code, (change, reply)
 
@@ -91,8 +109,16 @@ def test_get_health():
         assert got['n_connected_nodes'] == 1 and set(got['nodes']) == {'master', 'worker1'}, got
         assert 'status' not in got['nodes']['master'], got
         status = got['nodes']['worker1']['status']
-        assert list(status) == ['sync_integrity_free', 'last_check_integrity', 'last_sync_integrity', 'sync_agent_info_free',
-                                'last_sync_agentinfo', 'last_sync_agentgroup', 'last_sync_full_agentgroup', 'last_keep_alive'], list(status)
+        assert list(status) == [
+            'sync_integrity_free',
+            'last_check_integrity',
+            'last_sync_integrity',
+            'sync_agent_info_free',
+            'last_sync_agentinfo',
+            'last_sync_agentgroup',
+            'last_sync_full_agentgroup',
+            'last_keep_alive',
+        ], list(status)
         stamp = status['last_check_integrity']['date_end_master']
         age = time.time() - wire_time(stamp)
         assert -1 < age < 5, f'{stamp} is {age} s old'
@@ -102,13 +128,23 @@ def test_get_health():
 
 def wire_time(stamp):
     import calendar
+
     return calendar.timegm(time.strptime(stamp.split('.')[0], '%Y-%m-%dT%H:%M:%S'))
 
 
 def test_unknown_and_odd_requests():
     for n in pair():
         assert n.local(b'xyz') == (b'err', b"unknown command 'b'xyz''")
-        for payload in (b'', b'x', b'[]', b'7', b'{' * 3000, b'{"filter_node": {"a": 1}}', b'{"limit": "x"}', b'\xff'):
+        for payload in (
+            b'',
+            b'x',
+            b'[]',
+            b'7',
+            b'{' * 3000,
+            b'{"filter_node": {"a": 1}}',
+            b'{"limit": "x"}',
+            b'\xff',
+        ):
             assert n.local(b'get_nodes', payload, timeout=5).command in (b'err', b'ok')
         assert n.local(b'echo', b'hello') == (b'ok', b'hello')
         n.check_alive()
@@ -132,7 +168,7 @@ def test_broken_clients():
             try:
                 s.connect(path)
                 if k % 3 == 0:
-                    s.sendall(struct.pack('!2I12s', k, 0xffffffff, b'get_nodes --') + b'x')
+                    s.sendall(struct.pack('!2I12s', k, 0xFFFFFFFF, b'get_nodes --') + b'x')
                 elif k % 3 == 1:
                     s.sendall(b'\0' * 7)
             except OSError:
@@ -158,7 +194,9 @@ def screens(node, code):
     done = node.run('status')
     assert done.returncode == code, f'{done.returncode}: {done.stdout} {done.stderr}'
     lines = done.stdout.rstrip('\n').split('\n')
-    assert len(lines) <= 24 and max(map(len, lines)) <= 80, f'{len(lines)} lines of up to {max(map(len, lines))} characters'
+    assert (
+        len(lines) <= 24 and max(map(len, lines)) <= 80
+    ), f'{len(lines)} lines of up to {max(map(len, lines))} characters'
     assert done.stdout.isascii(), 'a serial console has ASCII only'
     assert node.key not in done.stdout
     return done.stdout
@@ -173,19 +211,32 @@ def test_status_screen():
         got = json.loads(n.run('status', '-j').stdout)
         assert got['node'] == n.name and got['files'] == len(n.hashes()), got
     # one number for the whole tree: the same on both
-    assert json.loads(m.run('status', '-j').stdout)['tree'] == json.loads(w.run('status', '-j').stdout)['tree']
+    assert (
+        json.loads(m.run('status', '-j').stdout)['tree'] == json.loads(w.run('status', '-j').stdout)['tree']
+    )
 
 
 def test_status_many_workers():
     """Twenty workers still fit on one screen."""
     from worker import Worker
+
     m, _ = pair()
-    crowd = [Worker(m.port, key=lib.KEY, name=f'a-rather-long-worker-name-{k}' + 'x' * 30, version=lib.VERSION, bind=f'127.0.9.{k + 1}').connect()
-             for k in range(20)]
+    crowd = [
+        Worker(
+            m.port,
+            key=lib.KEY,
+            name=f'a-rather-long-worker-name-{k}' + 'x' * 30,
+            version=lib.VERSION,
+            bind=f'127.0.9.{k + 1}',
+        ).connect()
+        for k in range(20)
+    ]
     try:
         done = m.run('status')
         lines = done.stdout.rstrip('\n').split('\n')
-        assert len(lines) <= 24 and max(map(len, lines)) <= 80, f'{len(lines)} lines of up to {max(map(len, lines))} characters\n{done.stdout}'
+        assert (
+            len(lines) <= 24 and max(map(len, lines)) <= 80
+        ), f'{len(lines)} lines of up to {max(map(len, lines))} characters\n{done.stdout}'
     finally:
         for c in crowd:
             c.close()
@@ -196,7 +247,7 @@ def test_status_without_master():
     assert m.stop()
     wait(lambda: w.run('status').returncode == 150, 'the worker to say that it is not well', 10)
     assert 'not connected' in screens(w, 150).lower()
-    reply, later = w.local(b'get_nodes', NODES), None
+    reply = w.local(b'get_nodes', NODES)
     assert reply.command == b'err' and wire.error_code(reply.payload) == 3023, reply
     assert json.loads(w.local(b'get_config').payload)['node_name'] == 'worker1'
     assert w.stop()

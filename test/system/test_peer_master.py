@@ -50,6 +50,7 @@ def inside_check(m, work):
             done.append(work(s))
         except Exception as e:
             done.append(e)
+
     m.attack = attack
     result = wait(lambda: done, 'a check')[0]
     if isinstance(result, Exception):
@@ -83,29 +84,55 @@ def test_first_sync():
     for path, meta in got.items():
         assert set(meta) == {'mod_time', 'cluster_item_key', 'merged', 'hash'}, meta
         assert meta['cluster_item_key'] == wire.item_of(path) and meta['merged'] is False, (path, meta)
-        assert isinstance(meta['mod_time'], float) and abs(meta['mod_time'] - os.stat(w.path(path)).st_mtime) < 1e-3, (path, meta)
+        assert (
+            isinstance(meta['mod_time'], float)
+            and abs(meta['mod_time'] - os.stat(w.path(path)).st_mtime) < 1e-3
+        ), (path, meta)
 
 
 def test_check_form():
     m, w = pair()
     again(m, w, 2)
     s = m.session('worker1')
-    steps = [e for e in s.events if not e.out and e.command in (b'syn_i_w_m_p', b'syn_i_w_m', b'new_file', b'file_upd',
-                                                                b'file_end', b'syn_i_w_m_e')]
+    steps = [
+        e
+        for e in s.events
+        if not e.out
+        and e.command in (b'syn_i_w_m_p', b'syn_i_w_m', b'new_file', b'file_upd', b'file_end', b'syn_i_w_m_e')
+    ]
     last = max(i for i, e in enumerate(steps) if e.command == b'syn_i_w_m_e')
     first = max(i for i, e in enumerate(steps[:last]) if e.command == b'syn_i_w_m_p')
-    names = [e.command for e in steps[first:last + 1]]
-    assert names[:3] == [b'syn_i_w_m_p', b'syn_i_w_m', b'new_file'] and names[-2:] == [b'file_end', b'syn_i_w_m_e'], names
+    names = [e.command for e in steps[first : last + 1]]
+    assert names[:3] == [b'syn_i_w_m_p', b'syn_i_w_m', b'new_file'] and names[-2:] == [
+        b'file_end',
+        b'syn_i_w_m_e',
+    ], names
     assert set(names[3:-2]) == {b'file_upd'}, names
     path = steps[first + 2].payload.decode()
     assert re.fullmatch(r'/queue/cluster/worker1/worker1-[0-9.]+-[0-9a-f]{32}\.zip', path), path
     task, named = steps[last].payload.decode().split(' ')
     assert named == path[1:] and re.fullmatch('[0-9a-f-]{36}', task)
 
-    requests = [e.counter for e in s.events if not e.out and e.command in (b'hello', b'syn_i_w_m_p', b'syn_i_w_m', b'new_file',
-                                                                           b'file_upd', b'file_end', b'syn_i_w_m_e', b'echo-c',
-                                                                           b'syn_a_w_m_p')]
-    assert all((b - a) & 0xffffffff == 1 for a, b in zip(requests, requests[1:])), 'a request skipped or repeated a counter (1)'
+    requests = [
+        e.counter
+        for e in s.events
+        if not e.out
+        and e.command
+        in (
+            b'hello',
+            b'syn_i_w_m_p',
+            b'syn_i_w_m',
+            b'new_file',
+            b'file_upd',
+            b'file_end',
+            b'syn_i_w_m_e',
+            b'echo-c',
+            b'syn_a_w_m_p',
+        )
+    ]
+    assert all(
+        (b - a) & 0xFFFFFFFF == 1 for a, b in zip(requests, requests[1:])
+    ), 'a request skipped or repeated a counter (1)'
 
 
 def test_replies():
@@ -122,12 +149,18 @@ def test_replies():
         assert s.request(b'new_file', path) == (b'ok', b'Ready to receive new file')
         assert s.seen(b'ok')[-1].raw == b'ok  --------', s.seen(b'ok')[-1].raw
         assert s.ask(b'file_upd', path + b' abc') == b'File updated'
-        assert s.ask(b'file_end', path + b' ' + wire.hashlib.sha256(b'abc').digest()) == b'File received correctly'
+        assert (
+            s.ask(b'file_end', path + b' ' + wire.hashlib.sha256(b'abc').digest())
+            == b'File received correctly'
+        )
         assert s.ask(b'syn_m_c_r', task + b' ' + m.dialect.error(3039)) == b'Error received'
         ident = s.ask(b'new_str', b'10')
         assert ident.isdigit() and s.ask(b'str_upd', ident + b' 12345') == b'String updated'
+
     inside_check(m, work)
-    inside_check(m, lambda s: s.ask(b'syn_m_c_ok') == b'Thanks' or s.trouble.append('syn_m_c_ok was not thanked'))
+    inside_check(
+        m, lambda s: s.ask(b'syn_m_c_ok') == b'Thanks' or s.trouble.append('syn_m_c_ok was not thanked')
+    )
     again(m, w)
 
 
@@ -141,8 +174,8 @@ def test_change_and_delete():
 
 
 def test_unanswered_check():
-    """A master that fails over a check says nothing; the worker asks again an interval later, as Wazuh's does, and
-    does not wait for max_locked_integrity_time (1000 s)."""
+    """A master that fails over a check says nothing; the worker asks again an interval later, as Wazuh's
+    does, and does not wait for max_locked_integrity_time (1000 s)."""
     m, w = pair()
     inside_check(m, lambda s: None)
     s = m.session('worker1')
@@ -161,6 +194,7 @@ def test_verdict_after_a_long_time():
         todo = wire.compare({p: wire.describe(p, d) for p, d in m.files.items()}, s.checks[-1])
         time.sleep(3.5)
         s.push_files({p: m.files[p] for p in todo['missing']}, todo)
+
     inside_check(m, slow)
     s = m.session('worker1')
     wait(lambda: 'etc/lists/slow' in s.checks[-1] and 'etc/lists/slow' in w.hashes(), 'the file', 5)
@@ -192,6 +226,7 @@ def test_stored_members():
     def stored(s, task, theirs):
         todo = wire.compare({p: wire.describe(p, d) for p, d in m.files.items()}, theirs)
         s.push_package(wire.package([(p, m.files[p]) for p in todo['missing']], todo, level=0))
+
     m.attack = stored
     synced(m, w)
     del m.files['etc/lists/stored']
@@ -206,13 +241,18 @@ def test_orders_and_spellings():
 
         def give(s, task, theirs):
             todo = wire.compare({p: wire.describe(p, d) for p, d in m.files.items()}, theirs)
-            text = (json.dumps(todo), json.dumps(dict(reversed(todo.items())), indent=1),
-                    json.dumps({**todo, 'extra_valid': {}, 'unknown': [1, 2]}).replace('etc/', '\\u0065tc\\/'))[turn]
+            text = (
+                json.dumps(todo),
+                json.dumps(dict(reversed(todo.items())), indent=1),
+                json.dumps({**todo, 'extra_valid': {}, 'unknown': [1, 2]}).replace('etc/', '\\u0065tc\\/'),
+            )[turn]
             records = [wire.record(p, m.files[p]) for p in {**todo['missing'], **todo['shared']}]
-            records.insert((0, len(records), len(records) // 2)[turn], wire.record(wire.METADATA, text.encode()))
+            records.insert(
+                (0, len(records), len(records) // 2)[turn], wire.record(wire.METADATA, text.encode())
+            )
             s.push_package(wire.MEMBER_END.join(records))
+
         m.attack = give
-        s = m.session('worker1')
         synced(m, w)
         assert m.attack is None
     again(m, w)
@@ -223,9 +263,16 @@ def test_one_bad_file_among_good():
     m, w = pair()
 
     def mixed(s, task, theirs):
-        good, bad = {'etc/lists/good': b'good'}, {'etc/ossec.conf': b'bad', '../bad': b'bad', 'etc/rules/x.tmp': b'bad'}
+        good, bad = {'etc/lists/good': b'good'}, {
+            'etc/ossec.conf': b'bad',
+            '../bad': b'bad',
+            'etc/rules/x.tmp': b'bad',
+        }
         meta = {p: wire.describe(p, d, wire.item_of(p) or 'etc/rules/') for p, d in {**good, **bad}.items()}
-        s.push_package(wire.package([*bad.items(), *good.items()], {'missing': meta, 'shared': {}, 'extra': {}}))
+        s.push_package(
+            wire.package([*bad.items(), *good.items()], {'missing': meta, 'shared': {}, 'extra': {}})
+        )
+
     before = w.read('etc/ossec.conf')
     s = m.session('worker1')
     count = len(s.checks)
@@ -234,12 +281,16 @@ def test_one_bad_file_among_good():
     again(m, w)  # and now it is extra
     s.errors.clear()
     assert w.read('etc/lists/good') is None
-    assert w.read('etc/ossec.conf') == before and w.read('etc/rules/x.tmp') is None and not os.path.exists(w.path('../bad'))
+    assert (
+        w.read('etc/ossec.conf') == before
+        and w.read('etc/rules/x.tmp') is None
+        and not os.path.exists(w.path('../bad'))
+    )
 
 
 def test_name_it_does_not_take():
-    """A Wazuh master may have a name that picket refuses (a control character): the others come, and the status says which
-    one is behind and why, for as long as it lasts."""
+    """A Wazuh master may have a name that picket refuses (a control character): the others come, and the
+    status says which one is behind and why, for as long as it lasts."""
     m, w = pair()
     m.files.update({'etc/lists/tab\there': b'odd', 'etc/lists/beside-odd': b'beside'})
     wait(lambda: w.read('etc/lists/beside-odd') == b'beside', 'the other file')
@@ -247,6 +298,7 @@ def test_name_it_does_not_take():
     def told():
         got = json.loads(w.run('status', '-j').stdout)
         return not got['in_sync'] and got['unsynced'] and 'there' in json.dumps(got['unsynced'])
+
     wait(told, 'the status to name the file', 8)
     assert w.run('status').returncode == 150
     del m.files['etc/lists/tab\there']

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+import zlib
 
 import lib
 from lib import Node, seconds, wait
@@ -23,7 +24,8 @@ def reset():
 
 
 def worker(name, root=True, connect=True, **more):
-    """A connected worker that keeps itself alive, from an address of its own (a real master takes ten from one)."""
+    """A connected worker that keeps itself alive, from an address of its own (a real master takes ten from
+    one)."""
     more.setdefault('bind', f'127.0.0.{2 + len(worker.opened)}')
     folder = os.path.join(lib.base(), f'py-{name}') if root else None
     w = Worker(master().port, folder, key=lib.KEY, name=name, version=lib.VERSION, **more)
@@ -50,7 +52,15 @@ def test_keepalive_and_echo():
     w = worker('echo')
     w.echo()
     assert w.link.seen(b'ok-m')[-1].raw == b'ok-m  ------', w.link.seen(b'ok-m')[-1].raw
-    for data in (b'', b'x', b'\0' * 100, os.urandom(15), os.urandom(16), os.urandom(70000), os.urandom(1000000)):
+    for data in (
+        b'',
+        b'x',
+        b'\0' * 100,
+        os.urandom(15),
+        os.urandom(16),
+        os.urandom(70000),
+        os.urandom(1000000),
+    ):
         assert w.link.ask(b'echo', data) == data
 
 
@@ -69,10 +79,16 @@ def test_first_sync_and_after():
     w.write('etc/rules/local_rules.xml', b'mine')
     first = w.sync()
     assert first[0].kind == 'files' and equal(w), first
-    assert list(first[0].todo['extra']) == ['etc/rules/extra.xml'] and list(first[0].todo['shared']) == ['etc/rules/local_rules.xml']
+    assert list(first[0].todo['extra']) == ['etc/rules/extra.xml'] and list(first[0].todo['shared']) == [
+        'etc/rules/local_rules.xml'
+    ]
     meta = first[0].todo['missing']['etc/client.keys']
-    assert set(meta) == {'mod_time', 'cluster_item_key', 'merged', 'hash'} and meta['cluster_item_key'] == 'etc/', meta
-    assert meta['merged'] is False and abs(meta['mod_time'] - os.stat(m.path('etc/client.keys')).st_mtime) < 1e-3, meta
+    assert (
+        set(meta) == {'mod_time', 'cluster_item_key', 'merged', 'hash'} and meta['cluster_item_key'] == 'etc/'
+    ), meta
+    assert (
+        meta['merged'] is False and abs(meta['mod_time'] - os.stat(m.path('etc/client.keys')).st_mtime) < 1e-3
+    ), meta
     m.write({'etc/rules/later.xml': b'later'})
     wait(lambda: w.sync() and equal(w), 'the later file')
     m.remove('etc/rules/later.xml')
@@ -89,13 +105,18 @@ def test_transfer_form():
     assert re.fullmatch(r'/queue/cluster/form/(form|master)-[0-9.]+-[0-9a-f]{32}\.zip', path), path
     end = w.link.seen(b'syn_m_c_e')[0].payload.decode().split(' ')
     assert end[1] == path[1:], (end, path)
-    order = [e.command for e in w.link.events if not e.out and e.command in
-             (b'syn_m_c', b'new_file', b'file_upd', b'file_end', b'syn_m_c_e')]
+    order = [
+        e.command
+        for e in w.link.events
+        if not e.out and e.command in (b'syn_m_c', b'new_file', b'file_upd', b'file_end', b'syn_m_c_e')
+    ]
     assert order[:2] == [b'syn_m_c', b'new_file'] and order[-2:] == [b'file_end', b'syn_m_c_e'], order
     # what a Wazuh worker does with it: split on the separators, all of it
     records = [r.split(wire.NAME_END, 1)[0].decode() for r in blobs[0].split(wire.MEMBER_END)]
     assert sorted(records) == sorted([*master().hashes(), 'files_metadata.json']), records
-    assert all(wire.zlib.decompress(r.split(wire.NAME_END, 1)[1]) is not None for r in blobs[0].split(wire.MEMBER_END))
+    assert all(
+        zlib.decompress(r.split(wire.NAME_END, 1)[1]) is not None for r in blobs[0].split(wire.MEMBER_END)
+    )
 
 
 def test_separator_in_content():
@@ -108,7 +129,7 @@ def test_separator_in_content():
         wait(lambda: w.sync() and equal(w), 'the file')
         for b in blobs:
             for r in b.split(wire.MEMBER_END):
-                wire.zlib.decompress(r.split(wire.NAME_END, 1)[1])
+                zlib.decompress(r.split(wire.NAME_END, 1)[1])
     finally:
         m.remove('etc/lists/separator')
 
@@ -121,11 +142,17 @@ def variants(meta):
     yield 'not ascii', json.dumps(meta, ensure_ascii=False).encode()
     yield 'reversed', json.dumps({k: dict(reversed(v.items())) for k, v in reversed(meta.items())}).encode()
     yield 'sorted', json.dumps(meta, sort_keys=True).encode()
-    yield 'escaped', plain.replace(b'etc/rules', b'\\u0065tc\\/rule\\u0073').replace(b'"hash"', b'"h\\u0061sh"')
-    yield 'more members', json.dumps({k: {'new': [1, {'a': None}], **v, 'also': 'x' * 300} for k, v in meta.items()}).encode()
+    yield 'escaped', plain.replace(b'etc/rules', b'\\u0065tc\\/rule\\u0073').replace(
+        b'"hash"', b'"h\\u0061sh"'
+    )
+    yield 'more members', json.dumps(
+        {k: {'new': [1, {'a': None}], **v, 'also': 'x' * 300} for k, v in meta.items()}
+    ).encode()
     yield 'space around', b' \t\r\n' + plain + b'\n \n'
     yield 'other times', json.dumps({k: {**v, 'mod_time': 0} for k, v in meta.items()}).encode()
-    yield 'exponents', json.dumps(meta).replace('"mod_time": ', '"mod_time": 1e2, "x": -0.5E-3, "mod_time": ').encode()
+    yield 'exponents', json.dumps(meta).replace(
+        '"mod_time": ', '"mod_time": 1e2, "x": -0.5E-3, "mod_time": '
+    ).encode()
 
 
 def test_json_spellings():
@@ -140,7 +167,9 @@ def test_json_spellings():
     changed = {**meta, 'etc/client.keys': {**meta['etc/client.keys'], 'hash': '0' * 128}}
     for name, text in variants(changed):
         outcome = w.check(text)
-        assert outcome.kind == 'files' and list(outcome.todo['shared']) == ['etc/client.keys'], f'{name}: {outcome}'
+        assert outcome.kind == 'files' and list(outcome.todo['shared']) == [
+            'etc/client.keys'
+        ], f'{name}: {outcome}'
 
 
 def test_upper_case_hash():
@@ -171,7 +200,9 @@ def test_invented_files_are_extra():
     meta = w.metadata()
     more = {f'etc/rules/none{n}.xml': wire.describe('etc/rules/x', b'%d' % n) for n in range(500)}
     outcome = w.check({**meta, **more})
-    assert outcome.kind == 'files' and set(outcome.todo['extra']) == set(more) and not outcome.members, outcome
+    assert (
+        outcome.kind == 'files' and set(outcome.todo['extra']) == set(more) and not outcome.members
+    ), outcome
     assert not outcome.todo['missing'] and not outcome.todo['shared'], outcome
 
 
@@ -181,7 +212,9 @@ def test_permission_once_a_round():
     end = time.monotonic() + 3.2
     while time.monotonic() < end:
         got.append(w.link.ask(b'syn_i_w_m_p'))
-    assert set(got) == {b'True', b'False'} and 1 <= got.count(b'True') <= 5, f'{got.count(b"True")} of {len(got)} granted in 3 s'
+    assert (
+        set(got) == {b'True', b'False'} and 1 <= got.count(b'True') <= 5
+    ), f'{got.count(b"True")} of {len(got)} granted in 3 s'
 
 
 def test_not_two_checks_at_once():
@@ -214,11 +247,31 @@ def test_three_at_once():
 
 def test_get_nodes():
     w = worker('nodes')
-    ask = lambda **k: json.loads(w.link.ask(b'get_nodes', json.dumps(  # noqa: E731
-        {'filter_node': None, 'offset': 0, 'limit': 500, 'sort': None, 'search': None, 'select': None, 'filter_type': 'all',
-         'distinct': False, **k}).encode()))
+    ask = lambda **k: json.loads(
+        w.link.ask(
+            b'get_nodes',
+            json.dumps(  # noqa: E731
+                {
+                    'filter_node': None,
+                    'offset': 0,
+                    'limit': 500,
+                    'sort': None,
+                    'search': None,
+                    'select': None,
+                    'filter_type': 'all',
+                    'distinct': False,
+                    **k,
+                }
+            ).encode(),
+        )
+    )
     every = ask()
-    assert every['items'][0] == {'name': 'master', 'type': 'master', 'version': lib.VERSION, 'ip': '127.0.0.1'}, every
+    assert every['items'][0] == {
+        'name': 'master',
+        'type': 'master',
+        'version': lib.VERSION,
+        'ip': '127.0.0.1',
+    }, every
     assert {'name': 'nodes', 'type': 'worker', 'version': lib.VERSION, 'ip': w.bind} in every['items'], every
     assert every['totalItems'] == len(every['items'])
     assert ask(filter_type='master') == {'items': every['items'][:1], 'totalItems': 1}
@@ -239,7 +292,10 @@ def test_get_health():
     assert h['nodes']['master']['info']['type'] == 'master' and 'status' not in h['nodes']['master'], h
     one = h['nodes']['health']
     assert h['n_connected_nodes'] == len(h['nodes']) - 1
-    assert one['info']['version'] == lib.VERSION and one['status']['sync_integrity_free'] in (True, False), one
+    assert one['info']['version'] == lib.VERSION and one['status']['sync_integrity_free'] in (
+        True,
+        False,
+    ), one
     assert one['status']['last_check_integrity']['date_end_master'].endswith('Z'), one
     total = one['status']['last_sync_integrity']['total_files']
     assert total['missing'] == len(master().hashes()), total
@@ -248,7 +304,8 @@ def test_get_health():
 
 
 def test_silence_is_noticed():
-    """No echo-c for max_allowed_time_without_keepalive (6 s here): the master ends the connection (1, 12.22)."""
+    """No echo-c for max_allowed_time_without_keepalive (6 s here): the master ends the connection (1,
+    12.22)."""
     quiet, lively = worker('quiet', root=False, connect=False).reconnect(), worker('lively', root=False)
     assert quiet.link.closed.wait(12), 'a worker without keepalives is kept'
     assert not lively.link.closed.is_set(), 'a worker with keepalives was dropped'
@@ -263,8 +320,12 @@ def test_folder_is_emptied():
     w.link.ask(b'new_file', b'/queue/cluster/gone/x.zip')
     w.link.ask(b'file_upd', b'/queue/cluster/gone/x.zip data')
     w.close()
-    wait(lambda: not os.path.isdir(m.path('queue/cluster/gone')) or not os.listdir(m.path('queue/cluster/gone')),
-         'the folder to be emptied', 5)
+    wait(
+        lambda: not os.path.isdir(m.path('queue/cluster/gone'))
+        or not os.listdir(m.path('queue/cluster/gone')),
+        'the folder to be emptied',
+        5,
+    )
 
 
 def test_headers_travel_with_bodies():
@@ -285,7 +346,9 @@ def test_dialects():
             w.sync()
             assert {p: x['hash'] for p, x in wire.scan(root).items()} == m.hashes()
             reply = w.link.request(b'hello', b'a b c d')
-            assert ('ids' in json.loads(reply.payload)['__wazuh_exception__']['__object__']) == (version == '4.4.0'), reply
+            assert ('ids' in json.loads(reply.payload)['__wazuh_exception__']['__object__']) == (
+                version == '4.4.0'
+            ), reply
         try:
             Worker(m.port, key=lib.KEY, name='new', version='4.14.7').connect()
             raise AssertionError('a worker of another release was let in')

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""picket masters and workers among themselves: whatever happens to either tree, the workers end up with the master's."""
+"""picket masters and workers among themselves: whatever happens to either tree, the workers end up with
+the master's."""
 import os
 import random
 import signal
@@ -9,10 +10,24 @@ import time
 import lib
 from lib import Node, same, seconds, wait
 
-ODD_NAMES = ['etc/rules/a b.xml', 'etc/rules/été.xml', 'etc/rules/日本語.xml', 'etc/rules/\U0001f600.xml', 'etc/rules/q"uote\'s.xml',
-             'etc/rules/back\\slash.xml', 'etc/rules/{}[],:.xml', 'etc/rules/|@@--@@|.xml', 'etc/rules/%s%n.xml', 'etc/rules/-rf',
-             'etc/rules/.hidden', 'etc/rules/...', 'etc/rules/' + 'n' * 200, 'etc/shared/a/b/c/d/e/f/g/h/deep.txt',
-             'etc/rules/null', 'etc/decoders/local_rules.xml']
+ODD_NAMES = [
+    'etc/rules/a b.xml',
+    'etc/rules/été.xml',
+    'etc/rules/日本語.xml',
+    'etc/rules/\U0001f600.xml',
+    'etc/rules/q"uote\'s.xml',
+    'etc/rules/back\\slash.xml',
+    'etc/rules/{}[],:.xml',
+    'etc/rules/|@@--@@|.xml',
+    'etc/rules/%s%n.xml',
+    'etc/rules/-rf',
+    'etc/rules/.hidden',
+    'etc/rules/...',
+    'etc/rules/' + 'n' * 200,
+    'etc/shared/a/b/c/d/e/f/g/h/deep.txt',
+    'etc/rules/null',
+    'etc/decoders/local_rules.xml',
+]
 
 
 def pair():
@@ -34,7 +49,9 @@ def settled(m, w):
     same(m, w)
     before = lib.snapshot(w.root, lib.VOLATILE)
     time.sleep(2.5)
-    assert not lib.difference(before, lib.snapshot(w.root, lib.VOLATILE)), 'the worker keeps changing its tree'
+    assert not lib.difference(
+        before, lib.snapshot(w.root, lib.VOLATILE)
+    ), 'the worker keeps changing its tree'
     same(m, w, 1)
 
 
@@ -61,7 +78,13 @@ def test_unchanged_files_stay():
 
 def test_change_add_delete_rename():
     m, w = pair()
-    m.write({'etc/lists/audit-keys': b'audit:two\n', 'etc/rules/new.xml': b'new', 'etc/shared/default/list0.txt': b''})
+    m.write(
+        {
+            'etc/lists/audit-keys': b'audit:two\n',
+            'etc/rules/new.xml': b'new',
+            'etc/shared/default/list0.txt': b'',
+        }
+    )
     m.remove('etc/decoders/local_decoder.xml')
     os.rename(m.path('etc/rules/deep/er/more.xml'), m.path('etc/rules/deep/renamed.xml'))
     settled(m, w)
@@ -95,7 +118,9 @@ def test_empty_files():
 def test_empty_folders_go():
     """remove_subdirs_if_empty: in etc/shared and var/multigroups, not in etc/rules (8)."""
     m, w = pair()
-    m.write({'etc/shared/gone/a.txt': b'a', 'etc/rules/kept/a.xml': b'a', 'var/multigroups/gone/merged.mg': b'm'})
+    m.write(
+        {'etc/shared/gone/a.txt': b'a', 'etc/rules/kept/a.xml': b'a', 'var/multigroups/gone/merged.mg': b'm'}
+    )
     same(m, w)
     for top in ('etc/shared/gone/a.txt', 'etc/rules/kept/a.xml', 'var/multigroups/gone/merged.mg'):
         m.remove(top)
@@ -131,9 +156,17 @@ def test_odd_names():
 
 
 def test_names_it_does_not_take():
-    """JSON cannot carry what is not UTF-8, and include/fs/items.h leaves control characters out: the others are synchronised."""
+    """JSON cannot carry what is not UTF-8, and include/fs/items.h leaves control characters out: the
+    others are synchronised."""
     m, w = pair()
-    odd = [b'etc/rules/\xff\xfe.xml', b'etc/rules/caf\xe9.xml', b'etc/lists/line\nfeed', b'etc/lists/tab\there', b'etc/lists/\x01', b'etc/lists/\x7fdel']
+    odd = [
+        b'etc/rules/\xff\xfe.xml',
+        b'etc/rules/caf\xe9.xml',
+        b'etc/lists/line\nfeed',
+        b'etc/lists/tab\there',
+        b'etc/lists/\x01',
+        b'etc/lists/\x7fdel',
+    ]
     m.write({n: b'odd' for n in odd})
     m.write({'etc/rules/after-odd.xml': b'after'})
     wait(lambda: w.read('etc/rules/after-odd.xml') == b'after', 'the others to be synchronised')
@@ -144,8 +177,18 @@ def test_names_it_does_not_take():
 
 def test_excluded_names():
     m, w = pair()
-    no = ['etc/shared/default/ar.conf', 'etc/rules/ossec.conf', 'etc/rules/x~', 'etc/rules/x.tmp', 'etc/lists/x.lock', 'etc/lists/x.swp',
-          'var/multigroups/1234abcd/other.mg', 'etc/other.keys', 'etc/deep/client.keys', 'etc/rules/agents.merged']
+    no = [
+        'etc/shared/default/ar.conf',
+        'etc/rules/ossec.conf',
+        'etc/rules/x~',
+        'etc/rules/x.tmp',
+        'etc/lists/x.lock',
+        'etc/lists/x.swp',
+        'var/multigroups/1234abcd/other.mg',
+        'etc/other.keys',
+        'etc/deep/client.keys',
+        'etc/rules/agents.merged',
+    ]
     mine = {n: b'worker' for n in no}
     m.write({n: b'master' for n in no})
     w.write(mine)
@@ -157,7 +200,13 @@ def test_excluded_names():
 
 def test_multigroups_only_merged():
     m, w = pair()
-    m.write({'var/multigroups/ffff/merged.mg': b'mg', 'var/multigroups/ffff/agent.conf': b'no', 'var/multigroups/merged.mg': b'top'})
+    m.write(
+        {
+            'var/multigroups/ffff/merged.mg': b'mg',
+            'var/multigroups/ffff/agent.conf': b'no',
+            'var/multigroups/merged.mg': b'top',
+        }
+    )
     settled(m, w)
     assert w.read('var/multigroups/ffff/merged.mg') == b'mg' and w.read('var/multigroups/merged.mg') == b'top'
     assert w.read('var/multigroups/ffff/agent.conf') is None
@@ -165,7 +214,11 @@ def test_multigroups_only_merged():
 
 def test_client_keys():
     m, w = pair()
-    for text in (b'', b'001 a any ' + b'1' * 64 + b'\n', b''.join(b'%04d n any %064x\n' % (i, i) for i in range(20000))):
+    for text in (
+        b'',
+        b'001 a any ' + b'1' * 64 + b'\n',
+        b''.join(b'%04d n any %064x\n' % (i, i) for i in range(20000)),
+    ):
         m.write({'etc/client.keys': text})
         same(m, w)
         assert w.read('etc/client.keys') == text
@@ -177,18 +230,27 @@ def test_client_keys():
 
 def test_damage_is_repaired():
     m, w = pair()
-    w.write({'etc/rules/local_rules.xml': b'damaged', 'etc/rules/extra.xml': b'extra', 'etc/shared/extra/extra.txt': b'extra'})
+    w.write(
+        {
+            'etc/rules/local_rules.xml': b'damaged',
+            'etc/rules/extra.xml': b'extra',
+            'etc/shared/extra/extra.txt': b'extra',
+        }
+    )
     w.remove('etc/lists/empty')
     with open(w.path('etc/lists/audit-keys'), 'r+b') as f:
         f.truncate(3)
     before = lib.snapshot(m.root, lib.VOLATILE)
     settled(m, w)
     assert w.read('etc/rules/extra.xml') is None and not os.path.exists(w.path('etc/shared/extra'))
-    assert not lib.difference(before, lib.snapshot(m.root, lib.VOLATILE)), 'the master took something from the worker'
+    assert not lib.difference(
+        before, lib.snapshot(m.root, lib.VOLATILE)
+    ), 'the master took something from the worker'
 
 
 def test_folder_in_the_way():
-    """A folder at the worker where the master has a file, and the other way round: the rest is synchronised."""
+    """A folder at the worker where the master has a file, and the other way round: the rest is
+    synchronised."""
     m, w = pair()
     os.makedirs(w.path('etc/lists/clash'))
     w.write({'etc/lists/clash2': b'a file'})
@@ -257,7 +319,14 @@ def test_empty_master_first_round():
 @seconds(90)
 def test_three_thousand_files():
     r = random.Random(3)
-    m = Node('master', 'big', files={f'etc/{"lists" if n % 3 else "rules"}/d{n % 40}/f{n}.txt': r.randbytes(n % 3000) for n in range(3000)})
+    m = Node(
+        'master',
+        'big',
+        files={
+            f'etc/{"lists" if n % 3 else "rules"}/d{n % 40}/f{n}.txt': r.randbytes(n % 3000)
+            for n in range(3000)
+        },
+    )
     w = Node('worker', 'big-worker', master_port=m.port)
     began = time.monotonic()
     same(m, w, 60)
@@ -283,9 +352,12 @@ def test_one_large_file():
 
 @seconds(120)
 def test_worker_killed():
-    """kill -9 at random moments of a sync: every file of the worker is old, new or absent, never a mixture; a new start ends right."""
+    """kill -9 at random moments of a sync: every file of the worker is old, new or absent, never a
+    mixture; a new start ends right."""
     r = random.Random(7)
-    tree = lambda mark: {f'etc/rules/k{n}.xml': (b'%s %d ' % (mark, n)) * (1 + n * 37 % 4000) for n in range(120)}  # noqa: E731
+    tree = lambda mark: {
+        f'etc/rules/k{n}.xml': (b'%s %d ' % (mark, n)) * (1 + n * 37 % 4000) for n in range(120)
+    }  # noqa: E731
     m = Node('master', 'km', files=tree(b'one'))
     w = Node('worker', 'kw', master_port=m.port)
     same(m, w)
@@ -294,15 +366,25 @@ def test_worker_killed():
         new = tree(b'turn%d' % turn)
         w.mark = len(w.log())
         m.write(new)
-        wait(lambda: any(w.read(p) != old[p] for p in ('etc/rules/k0.xml', 'etc/rules/k119.xml')) or
-             'Sync required' in w.log()[w.mark:] or os.listdir(w.path('queue/cluster/kw')), 'a sync to begin', 10, 0.001)
+        wait(
+            lambda: any(w.read(p) != old[p] for p in ('etc/rules/k0.xml', 'etc/rules/k119.xml'))
+            or 'Sync required' in w.log()[w.mark :]
+            or os.listdir(w.path('queue/cluster/kw')),
+            'a sync to begin',
+            10,
+            0.001,
+        )
         time.sleep(r.random() * 0.02)
         w.kill()
         torn = [p for p in new if w.read(p) not in (old[p], new[p])]
         assert not torn, f'turn {turn}: torn or missing {torn[:5]}'
         w.start()
         same(m, w)
-        odd = [p for p in lib.snapshot(w.root, lib.VOLATILE) if p.endswith(b'.tmp') and not p.startswith(b'etc/cluster')]
+        odd = [
+            p
+            for p in lib.snapshot(w.root, lib.VOLATILE)
+            if p.endswith(b'.tmp') and not p.startswith(b'etc/cluster')
+        ]
         assert not odd, f'left behind: {odd}'
         old = new
     m.kill()
@@ -318,10 +400,14 @@ def test_master_killed():
     m.kill()
     m.write({'etc/rules/written-meanwhile.xml': b'meanwhile'})
     time.sleep(1)
-    assert not lib.difference(before, lib.snapshot(w.root, lib.VOLATILE)), 'the worker changed files without a master'
+    assert not lib.difference(
+        before, lib.snapshot(w.root, lib.VOLATILE)
+    ), 'the worker changed files without a master'
     m.start()
     same(m, w)
-    m.proc.send_signal(signal.SIGSTOP)  # a frozen master: the worker notices by its keepalives, and comes back
+    m.proc.send_signal(
+        signal.SIGSTOP
+    )  # a frozen master: the worker notices by its keepalives, and comes back
     time.sleep(9)
     m.proc.send_signal(signal.SIGCONT)
     m.write({'etc/rules/after-freeze.xml': b'after'})
@@ -334,7 +420,9 @@ def test_all_quiet():
     """Nodes in sync cost next to nothing and write nothing."""
     m, w = pair()
     settled(m, w)
-    ticks = lambda n: sum(int(x) for x in open(f'/proc/{n.proc.pid}/stat').read().rpartition(')')[2].split()[11:13])  # noqa: E731
+    ticks = lambda n: sum(
+        int(x) for x in open(f'/proc/{n.proc.pid}/stat').read().rpartition(')')[2].split()[11:13]
+    )  # noqa: E731
     before, files = [ticks(n) for n in (m, w)], [lib.open_files(n.proc.pid) for n in (m, w)]
     time.sleep(4)
     used = [ticks(n) - b for n, b in zip((m, w), before)]
