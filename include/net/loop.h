@@ -40,6 +40,8 @@ struct loop {
     uint64_t now_ms;      /* monotonic, read once per turn */
     uint64_t earliest_ms; /* no timer is set to before; see run_timers */
     bool stop;
+    uint32_t poll_failures; /* in a row */
+    int poll_os;            /* errno value that stopped the loop, 0: it was asked to stop */
     uint32_t io_count, timer_count;
     struct loop_io *io[LOOP_IO_MAX];
     struct sys_poll polls[LOOP_IO_MAX];
@@ -68,7 +70,7 @@ void loop_work_cancel(struct loop *l, struct loop_work *w);
 
 /* One turn: waits for at most max_wait_ms (0: not at all), then runs what is ready. */
 void loop_turn(struct loop *l, int max_wait_ms);
-/* Turns until l->stop. */
+/* Turns until l->stop, which also comes when poll fails for good (poll_os). */
 void loop_run(struct loop *l);
 
 #endif

@@ -70,5 +70,6 @@ enum err run_node(const struct run_setup *s, enum daemon_ask *why, struct error 
     loop_io_remove(&the_node.loop, &a.signals);
     node_close(&the_node);
     *why = a.why;
-    return E_OK;
+    return the_node.loop.poll_os ? error_set(e, E_SYS, the_node.loop.poll_os, "waiting for descriptors")
+                                 : E_OK;
 }

@@ -187,11 +187,19 @@ static enum err was_put(struct apply *a, const struct apply_journal_record *r, i
 
 static bool remove_folder(struct apply *a, const char *path, size_t len, uint8_t item);
 
-/* Renames; a folder in the place of the file goes when it is an empty one that the item may remove. */
+/* A folder in the place of a file: an empty one holds nothing of anybody's; what counts as empty is the
+ * item's rule. */
+static bool clear_place(struct apply *a, const struct apply_journal_record *r, uint8_t item, int parent,
+                        const char *name) {
+    if (a->items->item[item].remove_empty)
+        return remove_folder(a, r->path, r->path_len, item);
+    return a->sys->unlinkat(a->sys, parent, name, true) == 0;
+}
+
 static int put_over(struct apply *a, const struct apply_journal_record *r, uint8_t item, int stage,
                     const char *number, int parent, const char *name) {
     int done = a->sys->renameat(a->sys, stage, number, parent, name);
-    if (done == -EISDIR && a->items->item[item].remove_empty && remove_folder(a, r->path, r->path_len, item))
+    if (done == -EISDIR && clear_place(a, r, item, parent, name))
         done = a->sys->renameat(a->sys, stage, number, parent, name);
     return done;
 }
@@ -217,7 +225,7 @@ enum err apply_put_file(struct apply *a, const struct apply_journal_record *r, u
     case -ENOENT:
         return was_put(a, r, parent, name, e);
     case -EISDIR:
-        return refused(e, done, "a folder lies in its place");
+        return refused(e, done, "a folder with content lies in its place");
     case -EXDEV:
         return refused(e, done,
                        "lies on another filesystem than its item's folder: cannot be replaced at once");

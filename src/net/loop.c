@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define POLL_FAILURES_MAX 1000u /* in a row; a shortage of memory may pass */
+
 void loop_init(struct loop *l, struct sys *sys) {
     memset(l, 0, sizeof *l);
     l->sys = sys;
@@ -190,6 +192,11 @@ void loop_turn(struct loop *l, int max_wait_ms) {
     int ready = l->sys->poll(l->sys, l->polls, polled, wait_ms(l, max_wait_ms));
     l->now_ms = sys_mono_ms(l->sys);
     l->turns++;
+    l->poll_failures = ready >= 0 || ready == -EINTR ? 0 : l->poll_failures + 1;
+    if (l->poll_failures >= POLL_FAILURES_MAX) { /* deaf and at full speed: better begun anew by init */
+        l->poll_os = -ready;
+        l->stop = true;
+    }
     if (ready > 0)
         run_ready(l, polled);
     run_timers(l);

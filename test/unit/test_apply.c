@@ -208,13 +208,20 @@ TEST(turns_folders_into_files_and_back) {
         {.section = SECTION_EXTRA, .path = "etc/shared/a/x"},
         {.section = SECTION_MISSING, .path = "etc/shared/a", .content = "now a file"},
         {.section = SECTION_MISSING, .path = "etc/shared/b/y", .content = "now in a folder"},
+        {.section = SECTION_MISSING, .path = "etc/rules/hollow", .content = "a file again"},
         {.section = SECTION_EXTRA, .path = "etc/shared/b"}};
     struct set *s = begin();
+    put("etc/rules/hollow/x",
+        "x"); /* an item that keeps its empty folders: one may still make way for a file */
+    char hollow[400];
+    snprintf(hollow, sizeof hollow, "%s/etc/rules/hollow/x", test_dir());
+    CHECK_INT(remove(hollow), 0);
     put("etc/shared/a/x", "x");
     put("etc/shared/b", "b");
     CHECK_INT(set_run(s, files, COUNT(files)), STEP_DONE);
     CHECK_INT(s->report.refused, 0);
     CHECK_STR(content("etc/shared/a"), "now a file");
+    CHECK_STR(content("etc/rules/hollow"), "a file again");
     CHECK_STR(content("etc/shared/b/y"), "now in a folder");
     finish(s);
 }

@@ -776,3 +776,32 @@ TEST(it_runs_until_it_is_stopped) {
     RAN("uabc"); /* through waits longer than one poll */
     CHECK_INT(loop.now_ms, 200000);
 }
+
+static int deaf_poll(struct sys *s, struct sys_poll *fds, size_t n, int timeout_ms) {
+    (void)s;
+    (void)fds;
+    (void)n;
+    (void)timeout_ms;
+    return os.polls++ % 500 == 499 ? 0 : -EINVAL;
+}
+static int dead_poll(struct sys *s, struct sys_poll *fds, size_t n, int timeout_ms) {
+    (void)s;
+    (void)fds;
+    (void)n;
+    (void)timeout_ms;
+    os.polls++;
+    return -EINVAL;
+}
+
+/* A poll that fails for good would turn the loop at full speed for ever; one that recovers does not end it.
+ */
+TEST(it_ends_when_poll_fails_for_good) {
+    bells();
+    os.sys.poll = deaf_poll;
+    for (unsigned i = 0; i < 5000; i++)
+        loop_turn(&loop, 0);
+    CHECK(!loop.stop);
+    os.sys.poll = dead_poll;
+    loop_run(&loop);
+    CHECK_INT(loop.poll_os, EINVAL);
+}
