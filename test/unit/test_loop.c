@@ -777,15 +777,15 @@ TEST(it_runs_until_it_is_stopped) {
     CHECK_INT(loop.now_ms, 200000);
 }
 
-static int deaf_poll(struct sys *s, struct sys_poll *fds, size_t n, int timeout_ms) {
-    (void)s;
+static int deaf_poll(struct sys *sys, struct sys_poll *fds, size_t n, int timeout_ms) {
+    (void)sys;
     (void)fds;
     (void)n;
     (void)timeout_ms;
     return os.polls++ % 500 == 499 ? 0 : -EINVAL;
 }
-static int dead_poll(struct sys *s, struct sys_poll *fds, size_t n, int timeout_ms) {
-    (void)s;
+static int dead_poll(struct sys *sys, struct sys_poll *fds, size_t n, int timeout_ms) {
+    (void)sys;
     (void)fds;
     (void)n;
     (void)timeout_ms;
