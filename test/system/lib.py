@@ -266,7 +266,6 @@ class Node:
             stdin=subprocess.DEVNULL,
             stdout=self.console,
             stderr=self.console,
-            start_new_session=True,
         )
         if ready and self.role == 'master':
             self.wait_port(timeout)
@@ -328,10 +327,7 @@ class Node:
 
     def kill(self):
         if self.alive():
-            try:
-                os.killpg(self.proc.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self.proc.kill()
         if self.proc:
             self.proc.wait()
 
@@ -462,7 +458,12 @@ def run(space, default_seconds=40):
     def late(*_):
         raise Late()
 
+    def stopped(*_):
+        clean()
+        os._exit(1)
+
     signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGTERM, stopped)
     passed = failed = skipped = 0
     for f in tests:
         began, name = time.monotonic(), f.__name__[5:]
