@@ -1,11 +1,11 @@
 /* wire/xfer.h - files and strings over a session (reference, section 4.1): new_file / file_upd / file_end,
  * new_str / str_upd, both ways.
  *
- * Sending: a pull from a struct source in chunks of XFER_CHUNK_BYTES, XFER_CHUNKS_AHEAD of them without
- * waiting for their replies, so that a keepalive waits for one chunk at the most. The chunk shrinks when the
- * peer takes over a second for one. A chunk without reply in time is not fatal (as in Wazuh): the end tells.
- * Receiving: bytes go to the sink the owner names, frame by verified frame; the SHA-256 is checked at
- * file_end. */
+ * Sending: a pull from a struct source in chunks of XFER_CHUNK_BYTES. At first each waits for the reply to
+ * the one before; while replies come within a second, up to XFER_CHUNKS_AHEAD are under way at once. When one
+ * takes longer, the chunk shrinks, and it is one at a time again: what lies before a keepalive stays short. A
+ * chunk without reply in time is not fatal (as in Wazuh): the end tells. Receiving: bytes go to the sink the
+ * owner names, frame by verified frame; the SHA-256 is checked at file_end. */
 #ifndef PICKET_WIRE_XFER_H
 #define PICKET_WIRE_XFER_H
 
@@ -49,6 +49,7 @@ struct xfer_tx {
     bool source_ended;
     uint8_t phase;        /* enum in xfer_tx.c */
     uint8_t ahead;        /* chunks without their reply */
+    uint8_t window;       /* how many there may be: one until the peer has shown that it is quick */
     uint8_t settling;     /* of them, sent before chunk_bytes changed last */
     uint8_t oldest;       /* index in sent_ms of the first one */
     uint32_t chunk_bytes; /* present size, adapted to the peer */
@@ -78,7 +79,7 @@ enum err xfer_send_string(struct session *s, struct source *source, uint64_t tot
 void xfer_tx_cancel(struct xfer_tx *x);
 
 /* Does the peer wait for us? Less than half of what may be under way is, so the line and the peer are faster
- * than the source. False before the first chunk was acknowledged: nothing is known yet. */
+ * than the source. False before the first chunk was acknowledged, and while it is one at a time. */
 bool xfer_tx_is_starved(const struct xfer_tx *x);
 
 /* A file being received. */

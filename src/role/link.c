@@ -56,6 +56,7 @@ static bool pump_out(struct link *k) {
             return false;
         }
         session_tx_ack(&k->session, (size_t)sent);
+        loop_work_queue(k->loop, &k->work); /* there is room for more: transfers go on next turn */
         budget -= min_size(budget, (size_t)sent);
     }
     return false;
@@ -86,6 +87,7 @@ static void tick(void *arg) {
     struct link *k = arg;
     if (session_tick(&k->session, k->loop->now_ms) != E_OK)
         doom_from_session(k);
+    loop_work_queue(k->loop, &k->work); /* what was given up may be all that a transfer waited for */
     update(k);
 }
 

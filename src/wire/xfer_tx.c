@@ -38,6 +38,7 @@ static enum err begin(struct session *s, struct source *source, xfer_done_fn *do
     x->done = done;
     x->arg = arg;
     x->chunk_bytes = XFER_CHUNK_BYTES;
+    x->window = 1;
     x->started_ms = session_now(s);
     x->result.end = XFER_SENT;
     sha256_init(&x->hash);
@@ -105,7 +106,7 @@ void xfer_tx_cancel(struct xfer_tx *x) {
 }
 
 bool xfer_tx_is_starved(const struct xfer_tx *x) {
-    return x->phase == CHUNKS && x->result.bytes > 0 && x->ahead < XFER_CHUNKS_AHEAD / 2;
+    return x->phase == CHUNKS && x->result.bytes > 0 && x->ahead < x->window / 2;
 }
 
 /* ---- replies ---- */
@@ -154,6 +155,10 @@ static void begun(void *arg, struct session *s, const struct reply *r) {
  * sent before the last change say nothing about the size they do not have. */
 static void adapt(struct xfer_tx *x, uint64_t took_ms) {
     uint32_t size = x->chunk_bytes;
+    if (took_ms > CHUNK_SLOW_MS)
+        x->window = 1; /* what lies ahead of everybody else's messages is one chunk, then */
+    else if (x->window < XFER_CHUNKS_AHEAD)
+        x->window++;
     if (x->settling) {
         x->settling--;
         return;
@@ -283,7 +288,7 @@ static bool fill_chunk(struct xfer_tx *x, size_t *budget) {
 static bool step_chunks(struct xfer_tx *x, size_t *budget) {
     if (x->lent)
         return false;
-    if (!is_stopped(x) && x->ahead < XFER_CHUNKS_AHEAD) {
+    if (!is_stopped(x) && x->ahead < x->window) {
         if (fill_chunk(x, budget))
             return true;
         if (!is_stopped(x) && x->fill)

@@ -299,21 +299,39 @@ static uint32_t to_chunks(struct peer *p, struct got *g) {
     return g->last_counter;
 }
 
+/* Answers the oldest chunk (1001 is the first one), ms after the answer before. */
+static void answer_chunk(struct peer *p, struct got *g, uint32_t *oldest, uint64_t ms) {
+    clock_.now_ms += ms;
+    peer_say_text(p, (*oldest)++, "ok", "File updated");
+    settle(p);
+    while (look(p, g, PATH " "))
+        settle(p);
+}
+
+/* One, and one more with each quick answer; one again after a slow one. */
 TEST(sender_goes_a_few_chunks_ahead_and_waits) {
     struct peer *p = open_peer(NULL);
     struct lender l = lender(10 << 20);
     struct got g = {0};
+    uint32_t oldest = 1001;
     send_file(p, &l);
     to_chunks(p, &g);
-    CHECK_INT(g.chunks, XFER_CHUNKS_AHEAD);
+    CHECK_INT(g.chunks, 1);
     CHECK_INT(session_step(&p->s), STEP_WAIT);
-    peer_say_text(p, 1001, "ok", "File updated");
-    settle(p);
-    while (look(p, &g, PATH " ")) {
+    for (uint32_t window = 2; window < XFER_CHUNKS_AHEAD + 3; window++) {
+        answer_chunk(p, &g, &oldest, 10);
+        uint32_t most = window < XFER_CHUNKS_AHEAD ? window : XFER_CHUNKS_AHEAD;
+        CHECK_INT(g.chunks - (oldest - 1001), most);
     }
-    CHECK_INT(g.chunks, XFER_CHUNKS_AHEAD + 1);
+    uint32_t chunks = g.chunks;
+    for (uint32_t left = XFER_CHUNKS_AHEAD; left > 1; left--) {
+        answer_chunk(p, &g, &oldest, left == XFER_CHUNKS_AHEAD ? 1001 : 0);
+        CHECK_INT(g.chunks, chunks); /* those that are under way come in, none goes out */
+    }
+    answer_chunk(p, &g, &oldest, 0);
+    CHECK_INT(g.chunks - (oldest - 1001), 1);
+    CHECK(g.chunk_n < XFER_CHUNK_BYTES);
     peer_close(p);
-    PEER_LOG(p, "done lost 655360\n");
     free(g.bytes);
 }
 
@@ -328,14 +346,16 @@ TEST(sender_knows_that_the_peer_waits) {
     CHECK(!xfer_tx_is_starved(x));
     to_chunks(p, &g);
     CHECK(!xfer_tx_is_starved(x));
-    CHECK_INT(x->ahead, XFER_CHUNKS_AHEAD);
+    x->ahead = 0;
+    CHECK(!xfer_tx_is_starved(x)); /* one at a time: nobody knows */
+    x->window = XFER_CHUNKS_AHEAD;
     for (uint8_t ahead = 0; ahead <= XFER_CHUNKS_AHEAD; ahead++) {
         x->ahead = ahead;
         CHECK_INT(xfer_tx_is_starved(x), ahead < XFER_CHUNKS_AHEAD / 2);
     }
-    x->ahead = XFER_CHUNKS_AHEAD;
+    x->ahead = x->window = 1;
     peer_close(p);
-    PEER_LOG(p, "done lost 524288\n");
+    PEER_LOG(p, "done lost 131072\n");
     free(g.bytes);
 }
 
@@ -356,7 +376,7 @@ TEST(chunk_refused_ends_the_file_with_a_wrong_digest) {
     PEER_LOG(p, "");
     for (uint32_t c = 1003; c <= g.last_counter; c++)
         peer_say_text(p, c, "err", "something else");
-    PEER_LOG(p, "done refused 655360 3000 no space\n");
+    PEER_LOG(p, "done refused 262144 3000 no space\n");
     free(g.bytes);
 }
 
@@ -556,34 +576,34 @@ TEST(two_at_once_share_the_line) {
     CHECK(strstr(p->log_buf, "done sent 700000\ndone sent 700000\n") != NULL);
 }
 
-/* Answers chunk after chunk, each so long after it was sent; gives their sizes. */
-static void timed(struct peer *p, struct got *g, uint64_t ms, uint32_t chunks) {
-    for (uint32_t i = 0; i < chunks; i++) {
-        while (look(p, g, PATH " ")) {
-        }
-        clock_.now_ms += ms;
-        uint32_t counter = g->last_counter - (XFER_CHUNKS_AHEAD - 1);
-        peer_say_text(p, counter, "ok", "File updated");
-        settle(p);
-    }
-    while (look(p, g, PATH " ")) {
-    }
-}
-
 TEST(chunks_adapt_to_the_peer) {
     struct peer *p = open_peer(NULL);
     struct lender l = lender(100 << 20);
     struct got g = {0};
+    uint32_t oldest = 1001;
     send_file(p, &l);
     to_chunks(p, &g);
     CHECK_INT(g.chunk_n, XFER_CHUNK_BYTES);
-    timed(p, &g, 400, 4); /* four ahead: 1,600 ms from first byte to reply */
-    CHECK_INT(g.chunk_n, XFER_CHUNK_BYTES / 2);
-    timed(p, &g, 400, 60);
+    /* One answer each 300 ms: 300, 300, 600, 600 ms from first byte to reply, so far so good; with four under
+     * way it is 1,200. */
+    for (int i = 0; i < 4; i++)
+        answer_chunk(p, &g, &oldest, 300);
+    CHECK_INT(g.chunk_n, XFER_CHUNK_BYTES);
+    for (int i = 0; i < 8; i++)
+        answer_chunk(p, &g, &oldest, 300);
+    CHECK(g.chunk_n < XFER_CHUNK_BYTES);
+    for (int i = 0; i < 120; i++)
+        answer_chunk(p, &g, &oldest, 300);
     CHECK_INT(g.chunk_n, 4096);
-    timed(p, &g, 150, 20); /* 600 ms: as it is */
-    CHECK_INT(g.chunk_n, 4096);
-    timed(p, &g, 1, 60);
+    for (int i = 0; i < 20; i++) /* 600 ms with four under way: it grows until then, and stays so */
+        answer_chunk(p, &g, &oldest, 150);
+    size_t then = g.chunk_n;
+    CHECK(then >= 4096 && then < XFER_CHUNK_BYTES);
+    for (int i = 0; i < 40; i++)
+        answer_chunk(p, &g, &oldest, 150);
+    CHECK_INT(g.chunk_n, then);
+    for (int i = 0; i < 60; i++)
+        answer_chunk(p, &g, &oldest, 1);
     CHECK_INT(g.chunk_n, XFER_CHUNK_BYTES);
     peer_close(p);
     free(g.bytes);
