@@ -29,6 +29,11 @@ void text_show(char *bytes, size_t n);
  * or holds a NUL. */
 bool text_copy(char *out, size_t cap, const char *bytes, size_t n);
 
+/* A list is one literal, "first\0second\0": its items need no table of pointers, each of which would cost 32
+ * bytes more in a program that can be loaded anywhere. No item is empty. */
+const char *text_item(const char *list, size_t i);       /* item i, which must be there */
+ptrdiff_t text_find(const char *list, const char *want); /* which item says want; -1: none */
+
 /* A decimal number without sign, leading blanks or rest; false when it is not one or exceeds max. */
 bool text_number(const char *bytes, size_t n, uint64_t max, uint64_t *out);
 

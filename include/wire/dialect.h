@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct dialect {
-    const char *name;       /* "E" or "F" */
+    char name[2];           /* "E" or "F" */
     uint32_t from;          /* first version: major << 16 | minor << 8 | patch */
     bool cluster_error_ids; /* WazuhClusterError carries "ids": [] (<= 4.5) */
     bool name_rule;         /* hello demands [A-Za-z0-9_-]+ (3060, >= 4.14.6) */

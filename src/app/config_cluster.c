@@ -17,7 +17,7 @@
 #define NAME_CHARS "!\"#$%&'-.0123456789:<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_abcdefghijklmnopqrstuvwxyz{|}~"
 
 static const struct {
-    const char *path;
+    char path[49];
     bool never_empty; /* the C reader refuses it empty; others then have their default */
 } table[OPT_COUNT] = {
     [OPT_DISABLED] = {"disabled", true},
@@ -41,22 +41,20 @@ static const struct {
 };
 
 /* Accepted by Wazuh's readers, without meaning for a node. */
-static const char *const passed_over[] = {
-    "haproxy_helper",
-    "socket_timeout",
-    "connection_timeout",
-    "haproxy_helper/haproxy_address",
-    "haproxy_helper/haproxy_user",
-    "haproxy_helper/haproxy_password",
-    "haproxy_helper/haproxy_backend",
-    "haproxy_helper/haproxy_resolver",
-    "haproxy_helper/client_cert",
-    "haproxy_helper/client_cert_key",
-    "haproxy_helper/client_cert_password",
-    "haproxy_helper/excluded_nodes",
-};
+static const char passed_over[] = "haproxy_helper\0"
+                                  "socket_timeout\0"
+                                  "connection_timeout\0"
+                                  "haproxy_helper/haproxy_address\0"
+                                  "haproxy_helper/haproxy_user\0"
+                                  "haproxy_helper/haproxy_password\0"
+                                  "haproxy_helper/haproxy_backend\0"
+                                  "haproxy_helper/haproxy_resolver\0"
+                                  "haproxy_helper/client_cert\0"
+                                  "haproxy_helper/client_cert_key\0"
+                                  "haproxy_helper/client_cert_password\0"
+                                  "haproxy_helper/excluded_nodes\0";
 
-static const char *const reserved[RESERVED_NODES] = {"localhost", "NODE_IP", "0.0.0.0", "127.0.1.1"};
+static const char reserved[RESERVED_NODES][10] = {"localhost", "NODE_IP", "0.0.0.0", "127.0.1.1"};
 
 #define SAY(o, level, line, ...)                                                                             \
     problems_add((o)->problems, PROBLEM_##level, WAZUH_BAD_CLUSTER, (o)->file, line, __VA_ARGS__)
@@ -137,9 +135,8 @@ static void on_option(void *arg, const struct xml_option *x) {
             keep(o, (enum cluster_option)i, x);
             return;
         }
-    for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++)
-        if (!strcmp(x->path, passed_over[i]))
-            return;
+    if (text_find(passed_over, x->path) >= 0)
+        return;
     if (!strcmp(x->path, "nodes/node"))
         on_node(o, x);
     else if (!strcmp(x->path, "interval"))

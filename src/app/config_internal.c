@@ -25,7 +25,7 @@ static void on_line(void *arg, const struct line *l) {
 }
 
 uint8_t config_internal_debug(struct sys *sys, int root_fd, struct problems *p) {
-    static const char *const files[] = {"etc/internal_options.conf", "etc/local_internal_options.conf"};
+    static const char files[][32] = {"etc/internal_options.conf", "etc/local_internal_options.conf"};
     struct reading r = {.problems = p};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct error e;

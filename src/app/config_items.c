@@ -110,9 +110,8 @@ static void read_names(struct reading *r, size_t list, struct item *item) {
 }
 
 static void read_item(struct reading *r, size_t key, struct items *t) {
-    static const char *const known[] = {"permissions", "source",      "files",
-                                        "recursive",   "restart",     "remove_subdirs_if_empty",
-                                        "extra_valid", "description", NULL};
+    static const char known[] = "permissions\0source\0files\0recursive\0restart\0remove_subdirs_if_empty\0"
+                                "extra_valid\0description\0";
     if (t->count == ITEMS_MAX) {
         SAY(r, ERROR, key, "more than %u folders in \"files\"", ITEMS_MAX);
         return;
@@ -148,11 +147,8 @@ static void read_item(struct reading *r, size_t key, struct items *t) {
     size_t i = json_first(&r->doc, value);
     for (uint32_t left = r->doc.tokens[value].size; left > 0; left--, i = r->doc.tokens[i + 1].next) {
         char name[64];
-        size_t len, k = 0;
-        bool fits = json_copy_str(&r->doc, i, name, sizeof name, &len) == E_OK;
-        while (fits && known[k] && strcmp(known[k], name))
-            k++;
-        if (!fits || !known[k])
+        size_t len;
+        if (json_copy_str(&r->doc, i, name, sizeof name, &len) != E_OK || text_find(known, name) < 0)
             SAY(r, WARNING, i, "'%s' has a member that is not known here and has no effect", item->dir);
     }
 }
@@ -199,17 +195,19 @@ static void read_files(struct reading *r, size_t files, struct items *t) {
 
 /* ---- intervals ---- */
 
-#define WORKER "worker"
-#define MASTER "master"
-#define COMMUNICATION "communication"
+enum group { WORKER, MASTER, COMMUNICATION, GROUPS };
+static const char groups[GROUPS][14] = {"worker", "master", "communication"};
+
 #define SECONDS_MAX 4000000u /* 46 days; in milliseconds it fits 32 bits */
 
 /* Numbers that are seconds in the file and milliseconds here, or plain. Those without a place are known to
  * Wazuh and without meaning for picket. */
 static const struct interval {
-    const char *group, *name;
-    uint64_t min, max;
-    int place; /* offset in struct intervals, or -1 */
+    uint8_t group;
+    char name[35];
+    uint16_t min;
+    uint64_t max;
+    int16_t place; /* offset in struct intervals, or -1 */
     bool seconds, wide;
 } table[] = {
 #define MS(group, name, field, min)                                                                          \
@@ -305,37 +303,36 @@ static bool read_special(struct reading *r, size_t v, const char *name, struct i
     return false;
 }
 
-static void read_group(struct reading *r, size_t group, const char *words, struct intervals *out) {
-    if (!is_kind(r, group, JSON_OBJECT)) {
-        SAY(r, ERROR, group, "\"%s\" must be an object", words);
+static void read_group(struct reading *r, size_t object, enum group group, struct intervals *out) {
+    if (!is_kind(r, object, JSON_OBJECT)) {
+        SAY(r, ERROR, object, "\"%s\" must be an object", groups[group]);
         return;
     }
-    size_t i = json_first(&r->doc, group);
-    for (uint32_t left = r->doc.tokens[group].size; left > 0; left--, i = r->doc.tokens[i + 1].next) {
+    size_t i = json_first(&r->doc, object);
+    for (uint32_t left = r->doc.tokens[object].size; left > 0; left--, i = r->doc.tokens[i + 1].next) {
         char name[64];
         size_t len, k = 0;
         const size_t rows = sizeof table / sizeof *table;
         if (json_copy_str(&r->doc, i, name, sizeof name, &len))
             name[0] = '\0';
-        while (k < rows && (strcmp(table[k].group, words) || strcmp(table[k].name, name)))
+        while (k < rows && (table[k].group != group || strcmp(table[k].name, name)))
             k++;
         if (k < rows)
             read_number(r, i + 1, &table[k], out);
-        else if (strcmp(words, COMMUNICATION) || !read_special(r, i + 1, name, out))
-            SAY(r, WARNING, i, "\"%s\" in \"%s\" is not known here and has no effect", name, words);
+        else if (group != COMMUNICATION || !read_special(r, i + 1, name, out))
+            SAY(r, WARNING, i, "\"%s\" in \"%s\" is not known here and has no effect", name, groups[group]);
     }
 }
 
 static void read_intervals(struct reading *r, size_t intervals, struct intervals *out) {
-    static const char *const groups[] = {WORKER, MASTER, COMMUNICATION};
     if (!is_kind(r, intervals, JSON_OBJECT)) {
         SAY(r, ERROR, intervals, "\"intervals\" must be an object");
         return;
     }
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        size_t group = json_find(&r->doc, intervals, groups[i]);
-        if (group)
-            read_group(r, group, groups[i], out);
+    for (int i = 0; i < GROUPS; i++) {
+        size_t object = json_find(&r->doc, intervals, groups[i]);
+        if (object)
+            read_group(r, object, (enum group)i, out);
     }
     if (out->min_zip_size > out->max_zip_size)
         SAY(r, ERROR, intervals, "\"min_zip_size\" is larger than \"max_zip_size\"");
@@ -391,7 +388,7 @@ static bool load(struct sys *sys, int root_fd, const char *file, struct cluster_
 }
 
 const char *config_items_load(struct sys *sys, int root_fd, struct cluster_config *c, struct problems *p) {
-    static const char *const files[] = {"etc/cluster.json", "framework/wazuh/core/cluster/cluster.json"};
+    static const char files[][46] = {"etc/cluster.json", "framework/wazuh/core/cluster/cluster.json"};
     items_defaults(&c->items);
     intervals_defaults(&c->intervals);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)

@@ -17,10 +17,10 @@ enum kind { KIND_YES_NO, KIND_SIZE, KIND_COUNT, KIND_VERSION };
 #define FIELD(name) offsetof(struct cluster_config, name)
 
 static const struct key {
-    const char *name;
+    char name[18];
     enum kind kind;
     size_t field;
-    const char *otherwise; /* the default */
+    char otherwise[8]; /* the default */
     uint64_t min, max;
     const char *words;
 } table[] = {

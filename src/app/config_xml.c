@@ -137,8 +137,7 @@ static void tag_torn(struct config_xml *x) {
 
 static void entity_end(struct config_xml *x, char c) {
     static const struct {
-        const char *name;
-        char value;
+        char name[10], value;
     } known[] = {{"amp", '&'}, {"quot", '"'}, {"apos", '\''}, {"backslash", '\\'}};
     x->entity[x->entity_len] = '\0';
     x->state = XML_TEXT;

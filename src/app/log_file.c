@@ -17,7 +17,7 @@
 #define SYSLOG_DAEMON (3 << 3) /* RFC 3164, section 4.1.1: facility 3 */
 
 static const struct {
-    const char *words;
+    char words[8];
     int severity; /* RFC 3164 */
 } levels[] = {
     [LOG_ERROR] = {"ERROR", 3}, [LOG_WARNING] = {"WARNING", 4}, [LOG_INFO] = {"INFO", 6},

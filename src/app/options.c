@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const struct {
-    const char *name;
+    char name[13];
     enum command command;
-    const char *shorts; /* short options it takes; a ':' follows one with a value */
+    char shorts[9]; /* short options it takes; a ':' follows one with a value */
 } commands[] = {
     {"run", COMMAND_RUN, "hfdVrtc:"}, {"check-config", COMMAND_CHECK, "hc:"},
     {"status", COMMAND_STATUS, "hj"}, {"version", COMMAND_VERSION, "h"},

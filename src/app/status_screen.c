@@ -168,7 +168,7 @@ static void verdict(struct screen *s, const struct status_view *v) {
 /* ---- this node ---- */
 
 static void about(struct screen *s, const struct status_view *v) {
-    static const char *const states[] = {"", "CONNECTED", "CONNECTING", "REFUSED", "SERVING"};
+    static const char states[][11] = {"", "CONNECTED", "CONNECTING", "REFUSED", "SERVING"};
     line_begin(s);
     text_format(&s->text, "cluster %s  node %s  %s  %s", or_unknown(v->cluster), or_unknown(v->node),
                 or_unknown(v->type), or_unknown(v->version));

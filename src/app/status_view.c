@@ -155,7 +155,7 @@ static void read_memory(struct status_view *v, const struct json_doc *d, size_t 
 }
 
 static enum view_state state_of(const char *text) {
-    static const char *const words[] = {"", "connected", "connecting", "refused", "serving"};
+    static const char words[][11] = {"", "connected", "connecting", "refused", "serving"};
     for (int i = 1; i < 5; i++)
         if (!strcmp(words[i], text))
             return (enum view_state)i;

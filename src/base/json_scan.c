@@ -57,7 +57,7 @@ static void scan_number(struct scan *s) {
 }
 
 static void scan_literal(struct scan *s) {
-    static const char *const words[] = {"true", "false", "null"};
+    static const char words[][6] = {"true", "false", "null"};
     for (int i = 0; i < 3; i++) {
         size_t n = strlen(words[i]);
         if (s->len - s->at >= n && !memcmp(s->text + s->at, words[i], n)) {

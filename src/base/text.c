@@ -76,6 +76,19 @@ bool text_copy(char *out, size_t cap, const char *bytes, size_t n) {
     return true;
 }
 
+const char *text_item(const char *list, size_t i) {
+    while (i--)
+        list += strlen(list) + 1;
+    return list;
+}
+
+ptrdiff_t text_find(const char *list, const char *want) {
+    for (ptrdiff_t i = 0; *list; i++, list += strlen(list) + 1)
+        if (!strcmp(list, want))
+            return i;
+    return -1;
+}
+
 bool text_number(const char *bytes, size_t n, uint64_t max, uint64_t *out) {
     if (n == 0)
         return false;

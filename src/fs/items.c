@@ -15,18 +15,21 @@
 
 /* ---- the table ---- */
 
-/* Rows instead of a whole struct items: that one is 30 KB, nearly all of it zeros. files NULL: all. */
+/* Rows instead of a whole struct items: that one is 30 KB, nearly all of it zeros. files "": all. */
 static const struct {
-    const char *dir, *files;
+    char dir[18], files[12];
     uint16_t mode;
     bool recursive, remove_empty;
 } default_items[] = {
-    {"etc/", "client.keys", 0640, false, false},         {"etc/shared/", NULL, 0660, true, true},
-    {"var/multigroups/", "merged.mg", 0660, true, true}, {"etc/rules/", NULL, 0660, true, false},
-    {"etc/decoders/", NULL, 0660, true, false},          {"etc/lists/", NULL, 0660, true, false},
+    {"etc/", "client.keys", 0640, false, false},
+    {"etc/shared/", "", 0660, true, true},
+    {"var/multigroups/", "merged.mg", 0660, true, true},
+    {"etc/rules/", "", 0660, true, false},
+    {"etc/decoders/", "", 0660, true, false},
+    {"etc/lists/", "", 0660, true, false},
 };
-static const char *const default_excluded_files[] = {"ar.conf", "ossec.conf"};
-static const char *const default_excluded_extensions[] = {"~", ".tmp", ".lock", ".swp"};
+static const char default_excluded_files[][11] = {"ar.conf", "ossec.conf"};
+static const char default_excluded_extensions[][6] = {"~", ".tmp", ".lock", ".swp"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 _Static_assert(COUNT(default_items) <= ITEMS_MAX, "raise ITEMS_MAX: Wazuh's own table has 6 items");
@@ -41,8 +44,8 @@ void items_defaults(struct items *t) {
         item->mode = default_items[i].mode;
         item->recursive = default_items[i].recursive;
         item->remove_empty = default_items[i].remove_empty;
-        item->all_files = !default_items[i].files;
-        if (default_items[i].files)
+        item->all_files = !default_items[i].files[0];
+        if (!item->all_files)
             strcpy(item->files[item->file_count++], default_items[i].files);
     }
     t->excluded_file_count = COUNT(default_excluded_files);

@@ -121,7 +121,7 @@ static enum err end_file(struct manifest_reader *r) {
 /* r->buf holds a section's key with its quotes. */
 static enum err end_section_key(struct manifest_reader *r) {
     static const struct {
-        const char *name;
+        char name[12];
         enum manifest_section section;
     } sections[] = {{"missing", SECTION_MISSING},
                     {"extra", SECTION_EXTRA},

@@ -23,9 +23,8 @@ static void add_ago(struct json_write *w, const char *key, const struct role_env
 }
 
 static void add_worker_state(struct json_write *w, struct role_env *env, const struct worker *k) {
-    static const char *const states[] = {"connecting", "connecting", "connecting", "connecting", "connected"};
     const struct integrity_worker *i = k->integrity;
-    add_str(w, "state", k->refused ? "refused" : states[k->state]);
+    add_str(w, "state", k->refused ? "refused" : k->state == WORKER_JOINED ? "connected" : "connecting");
     if (k->why[0])
         add_str(w, "why", k->why);
     struct text t;

@@ -94,7 +94,7 @@ static void add_when(struct json_write *w, const char *key, int64_t wall_ns) {
 
 /* ---- get_nodes ---- */
 
-static const char *const node_fields[] = {"name", "type", "version", "ip"};
+static const char node_fields[][8] = {"name", "type", "version", "ip"};
 #define NODE_FIELDS 4u
 #define NODE_FIELDS_WORDS "name, type, version, ip"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct row {
-    const char *text;
+    char text[12];
     uint32_t least, most; /* clear payload bytes */
     unsigned to;
 };

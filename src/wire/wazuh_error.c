@@ -12,7 +12,7 @@
 #define CODE_MAX 99999u
 
 static const struct {
-    const char *name, *title;
+    char name[22], title[22];
     bool ids; /* its object has "ids" in every dialect */
 } classes[] = {
     [WAZUH_EXCEPTION] = {"WazuhException", "WazuhException", false},
@@ -25,63 +25,60 @@ static const struct {
 #define CLASSES (sizeof classes / sizeof *classes)
 
 /* The texts of Wazuh 4.14.7, so that logs of both products read the same. */
-static const struct {
-    int code;
-    const char *words;
-} messages[] = {
-    {1000, "Wazuh Internal Error"},
-    {1001, "Error importing module"},
-    {1017, "Some Wazuh daemons are not ready yet"},
-    {1018, "Body request is not a valid JSON"},
-    {1724, "Not a valid select field"},
-    {1728, "Invalid node type"},
-    {1730, "Node does not exist"},
-    {3000, "Cluster"},
-    {3001, "Error creating zip file"},
-    {3002, "Error creating PID file"},
-    {3003, "Error during file handling"},
-    {3004, "Error in cluster configuration"},
-    {3005, "Error reading cluster JSON file"},
-    {3006, "Error reading cluster configuration"},
-    {3007, "Client.keys file received in master node"},
-    {3009, "Error executing distributed API request"},
-    {3012, "Cluster is not running"},
-    {3013, "Cluster is not running, it might be disabled in `WAZUH_HOME/etc/ossec.conf`"},
-    {3015, "Cannot access directory"},
-    {3016, "Received an error response"},
-    {3018, "Error sending request"},
-    {3020, "Timeout sending request"},
-    {3021, "Timeout executing API request"},
-    {3022, "Unknown node ID"},
-    {3023, "Worker node is not connected to master"},
-    {3024, "Length of command exceeds limit defined in wazuh.cluster.common.Handler.cmd_len."},
-    {3025, "Could not decrypt message"},
-    {3026, "Error sending request: Memory error. Request chunk size divided by 2."},
-    {3027, "Unknown received task name"},
-    {3028, "Worker node ID already exists"},
-    {3029, "Connected worker with same name as the master"},
-    {3030, "Worker does not belong to the same cluster"},
-    {3031, "Worker and master versions are not the same"},
-    {3032, "Could not forward DAPI request. Connection not available."},
-    {3034, "Error sending file. File not found."},
-    {3035, "String couldn't be found"},
-    {3036, "JSON couldn't be loaded"},
-    {3037, "Error while processing Agent-info chunks"},
-    {3038, "Error while processing extra-valid files"},
-    {3039, "Timeout while waiting to receive a file"},
-    {3040, "Error while waiting to receive a file"},
-    {3050, "Payload size exceeds maximum allowed limit"},
-    {3051, "Too many concurrent divided messages"},
-    {3052, "Invalid cluster file parameter"},
-    {3053, "Decompressed file exceeds the maximum allowed size"},
-    {3060, "Invalid node name format"},
-    {4000, "Permission denied"},
-};
+static const char messages[] =
+    "1000 Wazuh Internal Error\0"
+    "1001 Error importing module\0"
+    "1017 Some Wazuh daemons are not ready yet\0"
+    "1018 Body request is not a valid JSON\0"
+    "1724 Not a valid select field\0"
+    "1728 Invalid node type\0"
+    "1730 Node does not exist\0"
+    "3000 Cluster\0"
+    "3001 Error creating zip file\0"
+    "3002 Error creating PID file\0"
+    "3003 Error during file handling\0"
+    "3004 Error in cluster configuration\0"
+    "3005 Error reading cluster JSON file\0"
+    "3006 Error reading cluster configuration\0"
+    "3007 Client.keys file received in master node\0"
+    "3009 Error executing distributed API request\0"
+    "3012 Cluster is not running\0"
+    "3013 Cluster is not running, it might be disabled in `WAZUH_HOME/etc/ossec.conf`\0"
+    "3015 Cannot access directory\0"
+    "3016 Received an error response\0"
+    "3018 Error sending request\0"
+    "3020 Timeout sending request\0"
+    "3021 Timeout executing API request\0"
+    "3022 Unknown node ID\0"
+    "3023 Worker node is not connected to master\0"
+    "3024 Length of command exceeds limit defined in wazuh.cluster.common.Handler.cmd_len.\0"
+    "3025 Could not decrypt message\0"
+    "3026 Error sending request: Memory error. Request chunk size divided by 2.\0"
+    "3027 Unknown received task name\0"
+    "3028 Worker node ID already exists\0"
+    "3029 Connected worker with same name as the master\0"
+    "3030 Worker does not belong to the same cluster\0"
+    "3031 Worker and master versions are not the same\0"
+    "3032 Could not forward DAPI request. Connection not available.\0"
+    "3034 Error sending file. File not found.\0"
+    "3035 String couldn't be found\0"
+    "3036 JSON couldn't be loaded\0"
+    "3037 Error while processing Agent-info chunks\0"
+    "3038 Error while processing extra-valid files\0"
+    "3039 Timeout while waiting to receive a file\0"
+    "3040 Error while waiting to receive a file\0"
+    "3050 Payload size exceeds maximum allowed limit\0"
+    "3051 Too many concurrent divided messages\0"
+    "3052 Invalid cluster file parameter\0"
+    "3053 Decompressed file exceeds the maximum allowed size\0"
+    "3060 Invalid node name format\0"
+    "4000 Permission denied\0";
 
 static const char *message_find(int code) {
-    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
-        if (messages[i].code == code)
-            return messages[i].words;
+    uint64_t number;
+    for (const char *at = messages; *at; at += strlen(at) + 1)
+        if (text_number(at, 4, CODE_MAX, &number) && (int)number == code)
+            return at + 5;
     return NULL;
 }
 

@@ -94,6 +94,18 @@ TEST(text_numbers) {
         }
 }
 
+TEST(text_lists) {
+    static const char list[] = "one\0two\0twofold\0";
+    CHECK_STR(text_item(list, 0), "one");
+    CHECK_STR(text_item(list, 2), "twofold");
+    CHECK_INT(text_find(list, "one"), 0);
+    CHECK_INT(text_find(list, "two"), 1);
+    CHECK_INT(text_find(list, "twofold"), 2);
+    CHECK_INT(text_find(list, "tw"), -1);
+    CHECK_INT(text_find(list, ""), -1);
+    CHECK_INT(text_find("", "one"), -1);
+}
+
 TEST(text_show_hides_control_characters) {
     char s[] = "a\x1f\x7f\n b\xc3\xa9";
     text_show(s, sizeof s - 1);
@@ -160,6 +172,8 @@ TEST(err_words_for_all) {
     for (int i = 0; i < E_COUNT; i++)
         CHECK(err_words((enum err)i) && *err_words((enum err)i));
     CHECK_STR(err_words(E_OK), "no error");
+    CHECK_STR(err_words(E_COUNT - 1), "an invalid configuration");
+    CHECK_STR(err_os_words(EDQUOT), "Disk quota exceeded");
     CHECK(err_words(E_COUNT) != NULL);
     CHECK(err_words((enum err)(-1)) != NULL);
     CHECK_INT(E_OK, 0);
