@@ -1,14 +1,14 @@
-/* integrity_master.c - one worker's integrity task on the master. Requests come from role/master; packages
- * come and go through wire/xfer; what differs is found by integrity_compare and packed by integrity_feed. */
+/* integrity_master.c - one worker's integrity check on the master: permission, its package, the verdict.
+ * Requests come from role/peer, the package through wire/xfer; what differs is found by integrity_compare and
+ * sent by integrity_send. */
 #include "task/integrity_master.h"
+
+#include "task/integrity_send.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK_TAG "Integrity check"
-#define SYNC_TAG "Integrity sync"
-
-static double seconds_since(const struct integrity_master *m) {
+double integrity_master_seconds(const struct integrity_master *m) {
     return (double)(m->env->sys->mono_ns(m->env->sys) - m->phase_ns) / 1e9;
 }
 
@@ -35,37 +35,12 @@ static void give_checker(struct integrity_master *m) {
     m->checker = NULL;
 }
 
-static void leave_queue(struct integrity_master *m) {
-    struct integrity_master **at = &m->env->waiting;
-    while (*at && *at != m)
-        at = &(*at)->next;
-    if (*at)
-        *at = m->next;
-}
-
-static void start_sending(struct integrity_master *m);
-
-static void give_sender(struct integrity_master *m) {
-    if (!m->sender)
-        return;
-    integrity_feed_close(&m->sender->feed);
-    pool_give(m->env->senders, m->sender);
-    m->sender = NULL;
-    if (m->env->waiting) {
-        struct integrity_master *first = m->env->waiting;
-        leave_queue(first);
-        start_sending(first);
-        first->kick(first->arg);
-    }
-}
-
-static void go_idle(struct integrity_master *m) {
-    if (m->state == IM_QUEUED)
-        leave_queue(m);
+void integrity_master_idle(struct integrity_master *m) {
+    bool was_queued = m->state == IM_QUEUED;
     m->state = IM_IDLE;
     loop_timer_stop(m->env->loop, &m->deadline);
     give_checker(m);
-    give_sender(m);
+    integrity_send_drop(m, was_queued);
 }
 
 static void set_deadline(struct integrity_master *m, uint64_t after_ms) {
@@ -80,14 +55,14 @@ static void deadline_passed(void *arg) {
         char payload[WAZUH_ERROR_JSON_BYTES + 80];
         struct wazuh_error w;
         struct error e;
-        log_line(m->env->log, LOG_ERROR, m->tag, CHECK_TAG,
+        log_line(m->env->log, LOG_ERROR, m->tag, IM_CHECK_TAG,
                  "The worker did not send its file within %u s: check cancelled.",
                  m->env->intervals->timeout_receiving_file_ms / 1000);
         wazuh_error_set(&w, WAZUH_CLUSTER_ERROR, 3039, NULL);
         size_t n = task_error_payload(payload, m->task_id, &w, m->env->dialect);
         session_request(m->session, "cancel_task", payload, n, NULL, NULL, &e);
     }
-    go_idle(m);
+    integrity_master_idle(m);
     m->kick(m->arg);
 }
 
@@ -125,31 +100,31 @@ static void start_check(struct integrity_master *m, uint32_t counter) {
         return;
     }
     if (task_id_new(m->env->sys, m->task_id, &e) != E_OK) {
-        go_idle(m);
+        integrity_master_idle(m);
         reply_error(m, counter, 1000, e.what);
         return;
     }
     m->state = IM_CHECK;
     phase_begins(m);
     set_deadline(m, m->env->intervals->timeout_receiving_file_ms);
-    log_line(m->env->log, LOG_CYCLE, m->tag, CHECK_TAG, "Starting.");
+    log_line(m->env->log, LOG_CYCLE, m->tag, IM_CHECK_TAG, "Starting.");
     session_reply_text(m->session, counter, "ok", m->task_id);
 }
 
 static void nothing_to_do(struct integrity_master *m) {
     struct error e;
-    log_line(m->env->log, m->in_sync && m->checked ? LOG_CYCLE : LOG_INFO, m->tag, CHECK_TAG,
-             "Finished in %.3fs. Received metadata of %u files. Sync not required.", seconds_since(m),
-             m->checker->compare.files);
+    log_line(m->env->log, m->in_sync && m->checked ? LOG_CYCLE : LOG_INFO, m->tag, IM_CHECK_TAG,
+             "Finished in %.3fs. Received metadata of %u files. Sync not required.",
+             integrity_master_seconds(m), m->checker->compare.files);
     m->checked = m->in_sync = true;
-    go_idle(m);
+    integrity_master_idle(m);
     if (session_request(m->session, "syn_m_c_ok", NULL, 0, NULL, NULL, &e) != E_OK)
-        log_line(m->env->log, LOG_ERROR, m->tag, CHECK_TAG, "%s", e.what);
+        log_line(m->env->log, LOG_ERROR, m->tag, IM_CHECK_TAG, "%s", e.what);
 }
 
 static void something_to_do(struct integrity_master *m) {
-    log_line(m->env->log, LOG_INFO, m->tag, CHECK_TAG,
-             "Finished in %.3fs. Received metadata of %u files. Sync required.", seconds_since(m),
+    log_line(m->env->log, LOG_INFO, m->tag, IM_CHECK_TAG,
+             "Finished in %.3fs. Received metadata of %u files. Sync required.", integrity_master_seconds(m),
              m->checker->compare.files);
     m->checked = true;
     m->in_sync = false;
@@ -157,16 +132,16 @@ static void something_to_do(struct integrity_master *m) {
     m->sent_shared = m->shared;
     m->sent_extra = m->extra;
     phase_begins(m);
-    log_line(m->env->log, LOG_INFO, m->tag, SYNC_TAG, "Starting.");
-    log_line(m->env->log, LOG_INFO, m->tag, SYNC_TAG,
+    log_line(m->env->log, LOG_INFO, m->tag, IM_SYNC_TAG, "Starting.");
+    log_line(m->env->log, LOG_INFO, m->tag, IM_SYNC_TAG,
              "Files to create in worker: %u | Files to update in worker: %u | Files to delete in worker: %u",
              m->missing, m->shared, m->extra);
-    start_sending(m);
+    integrity_send_start(m);
 }
 
 static void check_failed(struct integrity_master *m, const struct error *why) {
-    log_line(m->env->log, LOG_ERROR, m->tag, CHECK_TAG, "Error in the integrity check: %s", why->what);
-    go_idle(m);
+    log_line(m->env->log, LOG_ERROR, m->tag, IM_CHECK_TAG, "Error in the integrity check: %s", why->what);
+    integrity_master_idle(m);
 }
 
 /* The worker says its package is complete. */
@@ -219,10 +194,10 @@ static void worker_reports_error(struct integrity_master *m, const struct messag
     wazuh_error_read(&w, json, json_n);
     text_init(&t, words, sizeof words);
     wazuh_error_words(&t, &w);
-    log_line(m->env->log, LOG_ERROR, m->tag, SYNC_TAG, "Error in synchronization process: %s", words);
+    log_line(m->env->log, LOG_ERROR, m->tag, IM_SYNC_TAG, "Error in synchronization process: %s", words);
     session_reply_text(m->session, message->counter, "ok", "Error received");
     if (m->state == IM_GRANTED || m->state == IM_CHECK)
-        go_idle(m);
+        integrity_master_idle(m);
 }
 
 void integrity_master_request(struct integrity_master *m, const struct message *message) {
@@ -257,161 +232,6 @@ void integrity_master_file_end(struct integrity_master *m, const char *path, boo
         m->file_good = good;
 }
 
-/* ---- sending what the worker lacks ---- */
-
-static void left_out(void *arg, const char *path, const char *why) {
-    struct integrity_master *m = arg;
-    if (unsynced_mark(m->env->unsynced, path, why, m->env->loop->now_ms))
-        log_line(m->env->log, LOG_WARNING, m->tag, SYNC_TAG, "%s: not synchronised: %s", path, why);
-}
-
-static void sync_failed(struct integrity_master *m, const char *why, const struct wazuh_error *w) {
-    char payload[WAZUH_ERROR_JSON_BYTES + 80];
-    struct wazuh_error own;
-    struct error e;
-    log_line(m->env->log, LOG_ERROR, m->tag, SYNC_TAG, "Error sending zip file: %s", why);
-    if (!w) {
-        wazuh_error_set(&own, WAZUH_CLUSTER_ERROR, 1000, why);
-        w = &own;
-    }
-    if (m->state != IM_ASK) {
-        size_t n = task_error_payload(payload, m->peer_task_id, w, m->env->dialect);
-        session_request(m->session, "syn_m_c_r", payload, n, NULL, NULL, &e);
-    }
-    go_idle(m);
-}
-
-static void sync_refused(struct integrity_master *m, const struct wazuh_error *w) {
-    char words[512];
-    struct text t;
-    text_init(&t, words, sizeof words);
-    wazuh_error_words(&t, w);
-    sync_failed(m, words, w);
-}
-
-static void ended(void *arg, struct session *s, const struct reply *r) {
-    struct integrity_master *m = arg;
-    (void)s;
-    if (r->kind == REPLY_LOST)
-        return;
-    if (r->kind != REPLY_OK) {
-        sync_refused(m, r->error);
-        return;
-    }
-    m->sync_start_wall = m->phase_wall;
-    m->sync_end_wall = m->env->sys->wall_ns(m->env->sys);
-    m->sync_ms = m->env->loop->now_ms;
-    log_line(m->env->log, LOG_INFO, m->tag, SYNC_TAG, "Finished in %.3fs.", seconds_since(m));
-    go_idle(m);
-}
-
-/* Reference, section 5.5: less after an interrupted transfer, more after one that was far from its time
- * limit. */
-static void adapt_limit(struct integrity_master *m, const struct xfer_result *r) {
-    const struct intervals *v = m->env->intervals;
-    uint64_t keep_milli = 1000u - v->zip_limit_tolerance_milli;
-    if (m->cancelled) {
-        uint64_t less = r->bytes * keep_milli / 1000u;
-        m->zip_limit = less > v->min_zip_size ? less : v->min_zip_size;
-    } else if (r->end == XFER_SENT && m->zip_limit < v->max_zip_size &&
-               r->took_ms * 1000u < v->timeout_receiving_file_ms * keep_milli) {
-        uint64_t more = m->zip_limit * 1000u / keep_milli;
-        m->zip_limit = more < v->max_zip_size ? more : v->max_zip_size;
-    }
-}
-
-static void sent(void *arg, const struct xfer_result *r) {
-    struct integrity_master *m = arg;
-    struct error e;
-    char payload[TASK_ID_BYTES + XFER_PATH_BYTES];
-    m->xfer = NULL;
-    if (r->end == XFER_LOST)
-        return;
-    adapt_limit(m, r);
-    if (r->end == XFER_REFUSED) {
-        sync_refused(m, &r->error);
-        return;
-    }
-    if (r->end == XFER_FAILED) {
-        sync_failed(m, r->why.what, NULL);
-        return;
-    }
-    if (m->sender->feed.broken) {
-        sync_failed(m, "the list of extra files could not be read back", NULL);
-        return;
-    }
-    m->state = IM_END;
-    int n = snprintf(payload, sizeof payload, "%s %s", m->peer_task_id, m->path + 1);
-    if (session_request(m->session, "syn_m_c_e", payload, (size_t)n, ended, m, &e) != E_OK)
-        sync_failed(m, e.what, NULL);
-}
-
-/* The worker named the task that waits for the package. */
-static void named(void *arg, struct session *s, const struct reply *r) {
-    struct integrity_master *m = arg;
-    struct error e;
-    size_t n;
-    if (r->kind == REPLY_LOST)
-        return;
-    if (r->kind != REPLY_OK) {
-        sync_refused(m, r->error);
-        return;
-    }
-    const char *id = message_text(r->message, &n);
-    if (!id || !n || memchr(id, ' ', n) || !text_copy(m->peer_task_id, sizeof m->peer_task_id, id, n)) {
-        sync_failed(m, "the worker's task id is not one", NULL);
-        return;
-    }
-    m->state = IM_SEND;
-    m->cancelled = false;
-    struct package_enc *enc =
-        package_enc_init(m->sender->enc, &m->sender->feed.feed, m->env->intervals->compress_level);
-    enum err err = package_path(m->env->sys, m->path, m->worker, m->env->node_name, &e);
-    if (err == E_OK)
-        err = xfer_send_file(s, m->path, package_enc_source(enc), sent, m, &m->xfer, &e);
-    if (err != E_OK)
-        sync_failed(m, e.what, NULL);
-}
-
-/* Takes a sender, or queues for one. */
-static void start_sending(struct integrity_master *m) {
-    struct integrity_env *env = m->env;
-    struct error e;
-    m->sender = pool_take(env->senders);
-    if (!m->sender) {
-        struct integrity_master **last = &env->waiting;
-        while (*last)
-            last = &(*last)->next;
-        m->next = NULL;
-        *last = m;
-        m->state = IM_QUEUED;
-        return;
-    }
-    struct integrity_diff *diff = &m->checker->compare.diff;
-    m->state = IM_ASK;
-    integrity_feed_init(&m->sender->feed, env->sys, env->root, env->manifest, env->items, diff, m->zip_limit);
-    m->sender->feed.arg = m;
-    m->sender->feed.left_out = left_out;
-    m->sender->feed.xfer = env->compress_always ? NULL : &m->xfer;
-    if (session_request(m->session, "syn_m_c", NULL, 0, named, m, &e) != E_OK)
-        sync_failed(m, e.what, NULL);
-}
-
-bool integrity_master_cancelled(struct integrity_master *m, const char *task_id,
-                                const struct wazuh_error *why) {
-    char words[512];
-    struct text t;
-    if (m->state != IM_SEND || !m->xfer || strcmp(task_id, m->peer_task_id) != 0)
-        return false;
-    text_init(&t, words, sizeof words);
-    wazuh_error_words(&t, why);
-    log_line(m->env->log, LOG_ERROR, m->tag, SYNC_TAG, "The task was canceled due to the following error: %s",
-             words);
-    m->cancelled = true;
-    xfer_tx_cancel(m->xfer);
-    return true;
-}
-
 void integrity_master_init(struct integrity_master *m, struct integrity_env *env, struct session *session,
                            const char *worker, void (*kick)(void *arg), void *arg) {
     memset(m, 0, sizeof *m);
@@ -426,5 +246,5 @@ void integrity_master_init(struct integrity_master *m, struct integrity_env *env
 }
 
 void integrity_master_fini(struct integrity_master *m) {
-    go_idle(m);
+    integrity_master_idle(m);
 }

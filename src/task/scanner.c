@@ -13,10 +13,11 @@ static void step(void *arg) {
     s->rounds++;
     if (changed)
         s->last_change_ms = s->loop->now_ms;
-    log_line(s->log, changed ? LOG_INFO : LOG_CYCLE, s->tag, s->subtag,
-             "Finished in %.3fs. Calculated metadata of %u files.", (double)r->took_ns / 1e9, r->files);
-    if (s->period_ms)
+    if (s->period_ms) { /* on a worker the check it is part of says it all */
+        log_line(s->log, changed ? LOG_INFO : LOG_CYCLE, s->tag, s->subtag,
+                 "Finished in %.3fs. Calculated metadata of %u files.", (double)r->took_ns / 1e9, r->files);
         loop_timer_set(s->loop, &s->timer, s->loop->now_ms + s->period_ms);
+    }
     if (s->done)
         s->done(s->arg);
 }
@@ -45,7 +46,8 @@ void scanner_start(struct scanner *s) {
     if (s->work.queued)
         return;
     loop_timer_stop(s->loop, &s->timer);
-    log_line(s->log, LOG_CYCLE, s->tag, s->subtag, "Starting.");
+    if (s->period_ms)
+        log_line(s->log, LOG_CYCLE, s->tag, s->subtag, "Starting.");
     scan_start(&s->scan);
     loop_work_queue(s->loop, &s->work);
 }
