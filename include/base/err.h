@@ -2,6 +2,8 @@
 #ifndef PICKET_BASE_ERR_H
 #define PICKET_BASE_ERR_H
 
+#include <stddef.h>
+
 enum err {
 #define ERR(name, words) name,
 #include "errs.def"
@@ -26,6 +28,11 @@ const char *err_words(enum err code);
  * appended to what. Control characters in the result are shown as '?': what can be logged as it is. */
 enum err error_set(struct error *e, enum err code, int os, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* error_set for what struct sys answered: r < 0 is a negated errno value, whose nearest code is the result.
+ */
+enum err error_os(struct error *e, ptrdiff_t r, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " before what was already said, as news travels upward. Returns e->code. */
 enum err error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

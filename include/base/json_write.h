@@ -30,6 +30,12 @@ void json_bool(struct json_write *w, bool v);
 void json_null(struct json_write *w);
 void json_raw(struct json_write *w, const char *json, size_t n); /* a value that is JSON already */
 
+/* A key together with its value, or with the bracket that opens it. */
+void json_key_str(struct json_write *w, const char *key, const char *s);
+void json_key_uint(struct json_write *w, const char *key, uint64_t v);
+void json_key_bool(struct json_write *w, const char *key, bool v);
+void json_key_open(struct json_write *w, const char *key, char bracket);
+
 /* Only the escaped string with its quotes, no commas: for code that streams its own JSON. Bytes that are
  * not UTF-8 become surrogate escapes \udcXX, as Python's os.fsdecode has them. */
 void json_escape(struct text *out, const char *s, size_t n);

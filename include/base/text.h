@@ -29,6 +29,9 @@ void text_show(char *bytes, size_t n);
  * or holds a NUL. */
 bool text_copy(char *out, size_t cap, const char *bytes, size_t n);
 
+/* Do n bytes hold part, which is not empty? */
+bool text_has(const char *bytes, size_t n, const char *part);
+
 /* A list is one literal, "first\0second\0": its items need no table of pointers, each of which would cost 32
  * bytes more in a program that can be loaded anywhere. No item is empty. */
 const char *text_item(const char *list, size_t i);       /* item i, which must be there */

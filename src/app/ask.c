@@ -21,7 +21,7 @@ enum err ask_open(struct ask *a, struct sys *sys, const char *path, uint32_t wai
     if (r == -ECONNREFUSED) /* the socket of a node that is gone */
         return error_set(e, E_GONE, -r, "%s", path);
     if (r < 0)
-        return error_set(e, err_of_os(-r), -r, "%s", path);
+        return error_os(e, r, "%s", path);
     a->counter = be32_load(start);
     return E_OK;
 }

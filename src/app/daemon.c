@@ -70,7 +70,7 @@ static int write_pid(struct daemon *d, int fd) {
 static enum err take_lock(struct daemon *d, struct error *e) {
     d->lock_fd = own_file_open(d->sys, d->run_fd, LOCK_NAME, O_RDWR | O_CREAT, LOCK_MODE, d->uid, d->gid);
     if (d->lock_fd < 0)
-        return error_set(e, err_of_os(-d->lock_fd), -d->lock_fd, "%s/var/run/" LOCK_NAME, d->root);
+        return error_os(e, d->lock_fd, "%s/var/run/" LOCK_NAME, d->root);
     int r = d->sys->lock(d->sys, d->lock_fd);
     if (r == -EAGAIN)
         return error_set(e, E_DUPLICATE, 0,
@@ -109,13 +109,10 @@ static bool is_clusterd(struct daemon *d, int pid) {
     int fd = d->sys->openat(d->sys, SYS_CWD, path, O_RDONLY, 0);
     if (fd < 0)
         return false;
-    ptrdiff_t n = d->sys->read(d->sys, fd, cmdline, sizeof cmdline - 1);
+    ptrdiff_t n = d->sys->read(d->sys, fd, cmdline, sizeof cmdline);
     d->sys->close(d->sys, fd);
-    for (ptrdiff_t i = 0; i < n; i++)
-        if (!cmdline[i])
-            cmdline[i] = ' ';
-    cmdline[n > 0 ? n : 0] = '\0';
-    return strstr(cmdline, "wazuh-clusterd") || strstr(cmdline, "wazuh_clusterd");
+    return n > 0 &&
+           (text_has(cmdline, (size_t)n, "wazuh-clusterd") || text_has(cmdline, (size_t)n, "wazuh_clusterd"));
 }
 
 /* One pid file of this or Wazuh's own daemon (framework/wazuh/core/utils.py clean_pid_files). Holding the
@@ -153,16 +150,16 @@ static enum err clean_pid_files(struct daemon *d, struct error *e) {
                 return err;
         }
     }
-    return n < 0 ? error_set(e, err_of_os((int)-n), (int)-n, "%s/var/run", d->root) : E_OK;
+    return n < 0 ? error_os(e, n, "%s/var/run", d->root) : E_OK;
 }
 
 enum err daemon_claim(struct daemon *d, struct error *e) {
     int r = process_chdir(d->root);
     if (r < 0)
-        return error_set(e, err_of_os(-r), -r, "%s", d->root);
+        return error_os(e, r, "%s", d->root);
     d->run_fd = d->sys->openat(d->sys, d->root_fd, "var/run", O_RDONLY | O_DIRECTORY, 0);
     if (d->run_fd < 0)
-        return error_set(e, err_of_os(-d->run_fd), -d->run_fd, "%s/var/run", d->root);
+        return error_os(e, d->run_fd, "%s/var/run", d->root);
     enum err err = take_lock(d, e);
     return err ? err : clean_pid_files(d, e);
 }
@@ -195,17 +192,17 @@ enum err daemon_settle(struct daemon *d, uint32_t files, struct error *e) {
         log_line(d->log, LOG_WARNING, "Cluster", "Main",
                  "only %d files may be open at once, %u would be needed", r, files);
     if (d->drop && (r = process_become(d->uid, d->gid)) < 0)
-        return error_set(e, err_of_os(-r), -r, "becoming user %s", DAEMON_USER);
+        return error_os(e, r, "becoming user %s", DAEMON_USER);
     if ((r = process_harden()) < 0)
-        return error_set(e, err_of_os(-r), -r, "closing the process to others");
+        return error_os(e, r, "closing the process to others");
     if ((r = signals_open(d->sys, &d->signal_fd)) < 0)
-        return error_set(e, err_of_os(-r), -r, "catching signals");
+        return error_os(e, r, "catching signals");
     struct text name;
     text_init(&name, d->pid_name, sizeof d->pid_name);
     text_format(&name, DAEMON_NAME "-%d.pid", d->pid);
     r = pid_file_write(d);
     if (r < 0) {
-        error_set(e, err_of_os(-r), -r, "%s/var/run/%s", d->root, d->pid_name);
+        error_os(e, r, "%s/var/run/%s", d->root, d->pid_name);
         d->pid_name[0] = '\0';
         return e ? e->code : err_of_os(-r);
     }

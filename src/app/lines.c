@@ -69,7 +69,7 @@ enum err lines_read(struct sys *sys, int dirfd, const char *path,
                     void (*each)(void *arg, const struct line *l), void *arg, struct error *e) {
     int fd = sys->openat(sys, dirfd, path, O_RDONLY, 0);
     if (fd < 0)
-        return error_set(e, err_of_os(-fd), -fd, "%s", path);
+        return error_os(e, fd, "%s", path);
     struct reader r = {.each = each, .arg = arg};
     char buf[512];
     ptrdiff_t n;
@@ -77,7 +77,7 @@ enum err lines_read(struct sys *sys, int dirfd, const char *path,
         push(&r, buf, (size_t)n);
     sys->close(sys, fd);
     if (n < 0)
-        return error_set(e, err_of_os((int)-n), (int)-n, "%s", path);
+        return error_os(e, n, "%s", path);
     if (r.len)
         line_end(&r);
     return E_OK;

@@ -244,10 +244,10 @@ void log_file_init(struct log_file *l, struct sys *sys, const struct log_options
 enum err log_file_open(struct log_file *l, int root_fd, struct error *e) {
     l->dir_fd = l->sys->openat(l->sys, root_fd, "logs", O_RDONLY | O_DIRECTORY, 0);
     if (l->dir_fd < 0)
-        return error_set(e, err_of_os(-l->dir_fd), -l->dir_fd, "logs");
+        return error_os(e, l->dir_fd, "logs");
     int fd = file_open(l);
     if (fd < 0)
-        return error_set(e, err_of_os(-fd), -fd, "logs/" LOG_NAME);
+        return error_os(e, fd, "logs/" LOG_NAME);
     file_use(l, fd);
     return E_OK;
 }

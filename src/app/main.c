@@ -188,7 +188,7 @@ static int command_run(void) {
     process_close_from(3);
     int root_fd = sys.openat(&sys, SYS_CWD, options.root, O_RDONLY | O_DIRECTORY, 0);
     if (root_fd < 0) {
-        error_set(&e, err_of_os(-root_fd), -root_fd, "%s", options.root);
+        error_os(&e, root_fd, "%s", options.root);
         return fail(e.what);
     }
     struct config_source from = {

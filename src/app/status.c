@@ -39,7 +39,8 @@ static bool has_pid_file(struct sys *sys, int root_fd) {
     while (!found && (n = sys->getdents(sys, fd, buf, sizeof buf)) > 0) {
         struct sys_dirent entry;
         for (size_t at = 0; sys_dirent_next(buf, (size_t)n, &at, &entry);)
-            found |= !strncmp(entry.name, "wazuh-clusterd-", 15) && strstr(entry.name, ".pid");
+            found |= !strncmp(entry.name, "wazuh-clusterd-", 15) &&
+                     text_has(entry.name, strlen(entry.name), ".pid");
     }
     sys->close(sys, fd);
     return found;

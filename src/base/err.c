@@ -58,16 +58,13 @@ static void fill(struct error *e, struct text *t) {
     memcpy(e->what, t->buf, t->len + 1);
 }
 
-enum err error_set(struct error *e, enum err code, int os, const char *format, ...) {
+static enum err set(struct error *e, enum err code, int os, const char *format, va_list args) {
     if (!e)
         return code;
     char buf[ERROR_WHAT_BYTES];
     struct text t;
     text_init(&t, buf, sizeof buf);
-    va_list args;
-    va_start(args, format);
     text_vformat(&t, format, args);
-    va_end(args);
     if (os) {
         const char *said = err_os_words(os);
         text_format(&t, ": %s", said);
@@ -77,6 +74,22 @@ enum err error_set(struct error *e, enum err code, int os, const char *format, .
     e->code = code;
     e->os = os;
     fill(e, &t);
+    return code;
+}
+
+enum err error_set(struct error *e, enum err code, int os, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    set(e, code, os, format, args);
+    va_end(args);
+    return code;
+}
+
+enum err error_os(struct error *e, ptrdiff_t r, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    enum err code = set(e, err_of_os((int)-r), (int)-r, format, args);
+    va_end(args);
     return code;
 }
 

@@ -148,3 +148,23 @@ void json_raw(struct json_write *w, const char *json, size_t n) {
     separate(w);
     text_add(w->out, json, n);
 }
+
+void json_key_str(struct json_write *w, const char *key, const char *s) {
+    json_key(w, key);
+    json_str(w, s);
+}
+
+void json_key_uint(struct json_write *w, const char *key, uint64_t v) {
+    json_key(w, key);
+    json_uint(w, v);
+}
+
+void json_key_bool(struct json_write *w, const char *key, bool v) {
+    json_key(w, key);
+    json_bool(w, v);
+}
+
+void json_key_open(struct json_write *w, const char *key, char bracket) {
+    json_key(w, key);
+    json_open(w, bracket);
+}

@@ -76,6 +76,14 @@ bool text_copy(char *out, size_t cap, const char *bytes, size_t n) {
     return true;
 }
 
+bool text_has(const char *bytes, size_t n, const char *part) {
+    size_t len = strlen(part);
+    for (; n >= len; bytes++, n--)
+        if (*bytes == *part && memcmp(bytes, part, len) == 0)
+            return true;
+    return false;
+}
+
 const char *text_item(const char *list, size_t i) {
     while (i--)
         list += strlen(list) + 1;

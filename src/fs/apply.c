@@ -62,7 +62,7 @@ static enum err remove_journal(struct apply *a, struct error *e) {
         return E_OK;
     if (r == 0)
         r = a->sys->fsync(a->sys, a->stage->folder);
-    return r < 0 ? error_set(e, err_of_os(-r), -r, "cannot remove the journal of received files") : E_OK;
+    return r < 0 ? error_os(e, r, "cannot remove the journal of received files") : E_OK;
 }
 
 /* Nothing was changed yet. Should the journal not go away, its files must stay too: it may be committed. */
@@ -166,7 +166,7 @@ static enum step phase_commit(struct apply *a) {
     if (code == E_OK) {
         int r = a->sys->fsync(a->sys, a->stage->folder);
         if (r < 0)
-            code = error_set(&a->error, err_of_os(-r), -r, "cannot flush the folder of the journal");
+            code = error_os(&a->error, r, "cannot flush the folder of the journal");
     }
     if (code != E_OK) {
         give_up(a);

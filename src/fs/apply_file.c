@@ -12,7 +12,7 @@
     "folder" /* a folder being made, in the staging folder; staged files have numbers for names */
 
 static enum err refused(struct error *e, int r, const char *words) {
-    return error_set(e, err_of_os(-r), -r, "%s", words);
+    return error_os(e, r, "%s", words);
 }
 
 /* ---- the folder of a destination ---- */

@@ -29,7 +29,7 @@ void apply_journal_close(struct apply_journal *j) {
 }
 
 static enum err sys_error(struct error *e, ptrdiff_t r, const char *what) {
-    return error_set(e, err_of_os((int)-r), (int)-r, "cannot %s the journal of received files", what);
+    return error_os(e, r, "cannot %s the journal of received files", what);
 }
 
 /* ---- writing ---- */

@@ -49,7 +49,7 @@ enum err folder_make(struct sys *sys, int root, const char *path, uint32_t mode,
     if (r < 0) {
         if (dir != root)
             sys->close(sys, dir);
-        return error_set(e, err_of_os(-r), -r, "cannot make the folder %s", path);
+        return error_os(e, r, "cannot make the folder %s", path);
     }
     *fd = dir;
     return E_OK;

@@ -6,6 +6,8 @@
  * section 5). */
 #include "fs/items.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 /* Names that picket keeps for itself while it stages: never synchronised in either direction, or a peer could
@@ -74,14 +76,6 @@ static bool name_ends(const char *name, size_t len, const char *end) {
     return n <= len && memcmp(name + len - n, end, n) == 0;
 }
 
-static bool name_contains(const char *name, size_t len, const char *part) {
-    size_t n = strlen(part);
-    for (size_t i = 0; i + n <= len; i++)
-        if (name[i] == part[0] && memcmp(name + i, part, n) == 0)
-            return true;
-    return false;
-}
-
 /* Length of the well-formed UTF-8 sequence at s (n > 0), or 0: no overlong forms, no surrogates, nothing
  * above U+10FFFF (RFC 3629, section 4). */
 static size_t utf8_length(const unsigned char *s, size_t n) {
@@ -143,7 +137,7 @@ static const char *file_fault(const struct items *t, const struct item *item, co
         if (name_ends(name, len, t->excluded_extensions[i]))
             return "an excluded extension";
     /* Peers take such a file for a container of others and split it (reference, pitfall 19). */
-    if (name_contains(name, len, ".merged"))
+    if (text_has(name, len, ".merged"))
         return "a name with \".merged\", which is never synchronised";
     if (name_is(name, len, OWN_DIR) || name_ends(name, len, OWN_SUFFIX))
         return "a name that picket keeps for staging";

@@ -14,7 +14,7 @@ static struct spool *self(struct spill *spill) {
 }
 
 static enum err sys_error(struct error *e, ptrdiff_t r, const char *what) {
-    return error_set(e, err_of_os((int)-r), (int)-r, "cannot %s a scratch file", what);
+    return error_os(e, r, "cannot %s a scratch file", what);
 }
 
 /* A file without a name; where the filesystem has no such thing, one whose name is taken away at once. */

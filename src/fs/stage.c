@@ -51,7 +51,7 @@ static void give_fd(struct stage *s, int *fd) {
 }
 
 static enum err sys_error(struct error *e, int r, const char *what) {
-    return error_set(e, err_of_os(-r), -r, "%s", what);
+    return error_os(e, r, "%s", what);
 }
 
 static int open_dir(struct stage *s, int at, const char *path) {
@@ -161,7 +161,7 @@ enum err stage_attach(struct stage *s, struct error *e) {
         int fd = open_item_stage(s, i);
         s->item_dir[i] = fd < 0 ? -1 : fd;
         if (fd < 0 && fd != -ENOENT && !is_no_folder(fd))
-            code = error_set(e, err_of_os(-fd), -fd, "cannot open the stage in %s", s->items->item[i].dir);
+            code = error_os(e, fd, "cannot open the stage in %s", s->items->item[i].dir);
     }
     s->item_known = UINT32_MAX;
     if (code != E_OK)
@@ -227,7 +227,7 @@ static enum err make_item_stage(struct stage *s, uint8_t item, struct error *e) 
         fd = open_dir(s, at, ITEM_STAGE_DIR);
     s->sys->close(s->sys, at);
     if (fd < 0)
-        return error_set(e, err_of_os(-fd), -fd, "cannot make a stage in %s", s->items->item[item].dir);
+        return error_os(e, fd, "cannot make a stage in %s", s->items->item[item].dir);
     s->item_dir[item] = fd;
     return E_OK;
 }
@@ -399,7 +399,7 @@ enum err stage_write(struct stage *s, const uint8_t *bytes, size_t n, struct err
                          (unsigned long long)s->limit);
     } else {
         int r = sys_write_all(s->sys, s->file, bytes, n);
-        code = r < 0 ? error_set(e, err_of_os(-r), -r, "cannot stage %s", s->path) : E_OK;
+        code = r < 0 ? error_os(e, r, "cannot stage %s", s->path) : E_OK;
     }
     if (code != E_OK) {
         drop_file(s);
@@ -426,8 +426,7 @@ enum err stage_end(struct stage *s, struct error *e) {
     blake2b_finish(&s->hash, head.hash);
     uint64_t offset = s->index_bytes;
     int r = dress_file(s);
-    enum err code =
-        r < 0 ? error_set(e, err_of_os(-r), -r, "cannot set owner and mode of %s", s->path) : E_OK;
+    enum err code = r < 0 ? error_os(e, r, "cannot set owner and mode of %s", s->path) : E_OK;
     if (code == E_OK)
         code = index_append(s, &head, s->path, e);
     if (code != E_OK) {

@@ -6,43 +6,31 @@
 
 #include <string.h>
 
-static void add_str(struct json_write *w, const char *key, const char *value) {
-    json_key(w, key);
-    json_str(w, value);
-}
-
-static void add_uint(struct json_write *w, const char *key, uint64_t value) {
-    json_key(w, key);
-    json_uint(w, value);
-}
-
 /* Seconds since a moment of the monotonic clock; left out when it never was. */
 static void add_ago(struct json_write *w, const char *key, const struct role_env *env, uint64_t when_ms) {
     if (when_ms)
-        add_uint(w, key, (env->loop->now_ms - when_ms) / 1000);
+        json_key_uint(w, key, (env->loop->now_ms - when_ms) / 1000);
 }
 
 static void add_worker_state(struct json_write *w, struct role_env *env, const struct worker *k) {
     const struct integrity_worker *i = k->integrity;
-    add_str(w, "state", k->refused ? "refused" : k->state == WORKER_JOINED ? "connected" : "connecting");
+    json_key_str(w, "state", k->refused ? "refused" : k->state == WORKER_JOINED ? "connected" : "connecting");
     if (k->why[0])
-        add_str(w, "why", k->why);
+        json_key_str(w, "why", k->why);
     struct text t;
     char where[HOST_BYTES + 8];
     text_init(&t, where, sizeof where);
     text_format(&t, "%s:%u", env->config->master, env->config->port);
-    add_str(w, "master", where);
+    json_key_str(w, "master", where);
     if (k->state == WORKER_JOINED) {
         add_ago(w, "link_s", env, k->joined_ms);
         add_ago(w, "last_keepalive_s", env, k->keepalive_ms);
     }
     if (i->checked) {
-        json_key(w, "in_sync");
-        json_bool(w, i->in_sync && k->state == WORKER_JOINED);
-        add_uint(w, "behind", i->in_sync ? 0 : (uint64_t)i->create + i->update + i->remove);
+        json_key_bool(w, "in_sync", i->in_sync && k->state == WORKER_JOINED);
+        json_key_uint(w, "behind", i->in_sync ? 0 : (uint64_t)i->create + i->update + i->remove);
     }
-    json_key(w, "busy");
-    json_bool(w, integrity_worker_is_busy(i));
+    json_key_bool(w, "busy", integrity_worker_is_busy(i));
     add_ago(w, "last_check_s", env, i->check_ms);
     add_ago(w, "last_sync_s", env, i->sync_ms);
 }
@@ -57,20 +45,19 @@ static const char *peer_state(const struct peer *p) {
 }
 
 static void add_workers(struct json_write *w, const struct role_env *env, const struct master *m) {
-    json_key(w, "workers");
-    json_open(w, '[');
+    json_key_open(w, "workers", '[');
     for (const struct peer *p = m->peers; p; p = p->next) {
         const struct integrity_master *i = &p->integrity;
         char ip[SYS_ADDR_WORDS];
         sys_addr_words(&p->link.peer, ip);
         json_open(w, '{');
-        add_str(w, "name", p->name);
-        add_str(w, "version", p->version);
-        add_str(w, "ip", ip);
-        add_str(w, "state", peer_state(p));
-        add_uint(w, "missing", i->missing);
-        add_uint(w, "shared", i->shared);
-        add_uint(w, "extra", i->extra);
+        json_key_str(w, "name", p->name);
+        json_key_str(w, "version", p->version);
+        json_key_str(w, "ip", ip);
+        json_key_str(w, "state", peer_state(p));
+        json_key_uint(w, "missing", i->missing);
+        json_key_uint(w, "shared", i->shared);
+        json_key_uint(w, "extra", i->extra);
         add_ago(w, "last_keepalive_s", env, p->heard_ms);
         add_ago(w, "last_check_s", env, i->check_ms);
         add_ago(w, "last_sync_s", env, i->sync_ms);
@@ -87,63 +74,58 @@ static void add_files(struct json_write *w, const struct role_env *env) {
     manifest_tree_hash(env->integrity.manifest, tree);
     hex_encode(hex, tree, sizeof tree);
     if (scanner_is_ready(s)) {
-        add_uint(w, "files", r->files);
-        add_str(w, "tree", hex);
+        json_key_uint(w, "files", r->files);
+        json_key_str(w, "tree", hex);
     }
     add_ago(w, "last_change_s", env, s->last_change_ms);
-    json_key(w, "scan");
-    json_open(w, '{');
-    add_uint(w, "rounds", s->rounds);
-    add_uint(w, "files", r->files);
-    add_uint(w, "unreadable", r->unreadable);
-    add_uint(w, "too_many", r->too_many);
-    add_uint(w, "took_ms", r->took_ns / 1000000u);
+    json_key_open(w, "scan", '{');
+    json_key_uint(w, "rounds", s->rounds);
+    json_key_uint(w, "files", r->files);
+    json_key_uint(w, "unreadable", r->unreadable);
+    json_key_uint(w, "too_many", r->too_many);
+    json_key_uint(w, "took_ms", r->took_ns / 1000000u);
     json_close(w, '}');
 }
 
 static void add_unsynced(struct json_write *w, const struct unsynced *u) {
-    json_key(w, "unsynced");
-    json_open(w, '[');
+    json_key_open(w, "unsynced", '[');
     for (uint32_t i = 0; i < u->count; i++) {
         json_open(w, '{');
-        add_str(w, "path", u->file[i].path);
-        add_str(w, "why", u->file[i].why);
+        json_key_str(w, "path", u->file[i].path);
+        json_key_str(w, "why", u->file[i].why);
         json_close(w, '}');
     }
     json_close(w, ']');
     if (u->untold)
-        add_uint(w, "unsynced_untold", u->untold);
+        json_key_uint(w, "unsynced_untold", u->untold);
 }
 
 static void add_memory(struct json_write *w, const struct role_env *env) {
     uint64_t used = 0;
     for (uint32_t i = 0; i < env->pool_count; i++)
         used += (uint64_t)env->pools[i].used * env->pools[i].size;
-    json_key(w, "memory");
-    json_open(w, '{');
-    add_uint(w, "used", used);
-    add_uint(w, "size", env->fixed_bytes);
-    json_key(w, "pools");
-    json_open(w, '[');
+    json_key_open(w, "memory", '{');
+    json_key_uint(w, "used", used);
+    json_key_uint(w, "size", env->fixed_bytes);
+    json_key_open(w, "pools", '[');
     for (uint32_t i = 0; i < env->pool_count; i++) {
         const struct pool *p = &env->pools[i];
         json_open(w, '{');
-        add_str(w, "name", p->name);
-        add_str(w, "words", p->words);
-        add_uint(w, "used", p->used);
-        add_uint(w, "high", p->high);
-        add_uint(w, "count", p->count);
-        add_uint(w, "size", p->size);
-        add_uint(w, "refused", p->refused);
+        json_key_str(w, "name", p->name);
+        json_key_str(w, "words", p->words);
+        json_key_uint(w, "used", p->used);
+        json_key_uint(w, "high", p->high);
+        json_key_uint(w, "count", p->count);
+        json_key_uint(w, "size", p->size);
+        json_key_uint(w, "refused", p->refused);
         json_close(w, '}');
     }
     json_close(w, ']');
-    json_key(w, "spool");
-    json_open(w, '{');
-    add_uint(w, "used", env->spool.used);
-    add_uint(w, "high", env->spool.high);
-    add_uint(w, "limit", env->spool.limit);
-    add_uint(w, "refused", env->spool.refused);
+    json_key_open(w, "spool", '{');
+    json_key_uint(w, "used", env->spool.used);
+    json_key_uint(w, "high", env->spool.high);
+    json_key_uint(w, "limit", env->spool.limit);
+    json_key_uint(w, "refused", env->spool.refused);
     json_close(w, '}');
     json_close(w, '}');
 }
@@ -156,18 +138,18 @@ void answer_get_status(struct role_env *env, const struct master *m, const struc
     text_init(&t, env->answer, sizeof env->answer);
     json_write_init(&w, &t);
     json_open(&w, '{');
-    add_str(&w, "node", c->node_name);
-    add_str(&w, "cluster", c->cluster_name);
-    add_str(&w, "type", m ? "master" : "worker");
-    add_str(&w, "version", c->announced_version);
-    add_str(&w, "picket", env->picket_version);
-    add_uint(&w, "up_s", (env->loop->now_ms - env->started_ms) / 1000);
+    json_key_str(&w, "node", c->node_name);
+    json_key_str(&w, "cluster", c->cluster_name);
+    json_key_str(&w, "type", m ? "master" : "worker");
+    json_key_str(&w, "version", c->announced_version);
+    json_key_str(&w, "picket", env->picket_version);
+    json_key_uint(&w, "up_s", (env->loop->now_ms - env->started_ms) / 1000);
     if (k) {
         add_worker_state(&w, env, k);
     } else {
-        add_str(&w, "state", "serving");
-        add_uint(&w, "strangers", m->strangers.pool->used);
-        add_uint(&w, "strangers_refused", m->strangers.refused);
+        json_key_str(&w, "state", "serving");
+        json_key_uint(&w, "strangers", m->strangers.pool->used);
+        json_key_uint(&w, "strangers_refused", m->strangers.refused);
     }
     add_files(&w, env);
     add_unsynced(&w, &env->unsynced);

@@ -76,20 +76,10 @@ static bool names_node(const struct json_doc *d, size_t i, const char *name) {
     return false;
 }
 
-static void add_str(struct json_write *w, const char *key, const char *value) {
-    json_key(w, key);
-    json_str(w, value);
-}
-
-static void add_uint(struct json_write *w, const char *key, uint64_t value) {
-    json_key(w, key);
-    json_uint(w, value);
-}
-
 static void add_when(struct json_write *w, const char *key, int64_t wall_ns) {
     char text[WHEN_BYTES];
     when_utc(text, wall_ns);
-    add_str(w, key, text);
+    json_key_str(w, key, text);
 }
 
 /* ---- get_nodes ---- */
@@ -287,7 +277,7 @@ static void add_node(struct json_write *w, const struct nodes_query *q, uint64_t
         return;
     json_open(w, '{');
     for (unsigned i = 0; i < q->field_count; i++)
-        add_str(w, node_fields[q->field[i]], values[q->field[i]]);
+        json_key_str(w, node_fields[q->field[i]], values[q->field[i]]);
     json_close(w, '}');
 }
 
@@ -302,8 +292,7 @@ void answer_get_nodes(struct role_env *env, const struct master *m, struct sessi
     text_init(&t, env->answer, sizeof env->answer);
     json_write_init(&w, &t);
     json_open(&w, '{');
-    json_key(&w, "items");
-    json_open(&w, '[');
+    json_key_open(&w, "items", '[');
     const struct cluster_config *c = env->config;
     if (q.masters)
         add_node(&w, &q, &total,
@@ -314,7 +303,7 @@ void answer_get_nodes(struct role_env *env, const struct master *m, struct sessi
         add_node(&w, &q, &total, (const char *const[]){p->name, "worker", p->version, ip});
     }
     json_close(&w, ']');
-    add_uint(&w, "totalItems", total);
+    json_key_uint(&w, "totalItems", total);
     json_close(&w, '}');
     if (window_is_good(&q, total, s, request->counter))
         answer_send(env, s, request->counter, &t);
@@ -324,41 +313,37 @@ void answer_get_nodes(struct role_env *env, const struct master *m, struct sessi
 
 static void add_info(struct json_write *w, const char *name, const char *type, const char *version,
                      const char *ip) {
-    json_key(w, "info");
-    json_open(w, '{');
-    add_str(w, "name", name);
-    add_str(w, "type", type);
-    add_str(w, "version", version);
-    add_str(w, "ip", ip);
-    add_uint(w, "n_active_agents", 0); /* this node keeps no agents */
+    json_key_open(w, "info", '{');
+    json_key_str(w, "name", name);
+    json_key_str(w, "type", type);
+    json_key_str(w, "version", version);
+    json_key_str(w, "ip", ip);
+    json_key_uint(w, "n_active_agents", 0); /* this node keeps no agents */
     json_close(w, '}');
 }
 
 static void add_never(struct json_write *w, const char *key, const char *start, const char *end) {
-    json_key(w, key);
-    json_open(w, '{');
+    json_key_open(w, key, '{');
     add_when(w, start, 0);
     add_when(w, end, 0);
-    add_uint(w, "n_synced_chunks", 0);
+    json_key_uint(w, "n_synced_chunks", 0);
     json_close(w, '}');
 }
 
 static void add_last_sync(struct json_write *w, const struct integrity_master *i) {
-    json_key(w, "last_sync_integrity");
-    json_open(w, '{');
+    json_key_open(w, "last_sync_integrity", '{');
     add_when(w, "date_start_master", i->sync_end_wall ? i->sync_start_wall : 0);
     add_when(w, "date_end_master", i->sync_end_wall);
-    add_uint(w, "total_extra_valid", 0);
-    json_key(w, "total_files");
-    json_open(w, '{');
-    add_uint(w, "missing", i->sent_missing);
+    json_key_uint(w, "total_extra_valid", 0);
+    json_key_open(w, "total_files", '{');
+    json_key_uint(w, "missing", i->sent_missing);
     if (i->sent_missing || i->sent_extra || i->sent_shared) {
-        add_uint(w, "extra", i->sent_extra);
-        add_uint(w, "shared", i->sent_shared);
+        json_key_uint(w, "extra", i->sent_extra);
+        json_key_uint(w, "shared", i->sent_shared);
     } else { /* as a real node has it before the first one */
-        add_uint(w, "shared", 0);
-        add_uint(w, "extra", 0);
-        add_uint(w, "extra_valid", 0);
+        json_key_uint(w, "shared", 0);
+        json_key_uint(w, "extra", 0);
+        json_key_uint(w, "extra_valid", 0);
     }
     json_close(w, '}');
     json_close(w, '}');
@@ -368,21 +353,16 @@ static void add_worker_health(struct json_write *w, const struct role_env *env, 
     const struct integrity_master *i = &p->integrity;
     char ip[SYS_ADDR_WORDS];
     sys_addr_words(&p->link.peer, ip);
-    json_key(w, p->name);
-    json_open(w, '{');
+    json_key_open(w, p->name, '{');
     add_info(w, p->name, "worker", p->version, ip);
-    json_key(w, "status");
-    json_open(w, '{');
-    json_key(w, "sync_integrity_free");
-    json_bool(w, i->state == IM_IDLE || i->state == IM_GRANTED);
-    json_key(w, "last_check_integrity");
-    json_open(w, '{');
+    json_key_open(w, "status", '{');
+    json_key_bool(w, "sync_integrity_free", i->state == IM_IDLE || i->state == IM_GRANTED);
+    json_key_open(w, "last_check_integrity", '{');
     add_when(w, "date_start_master", i->check_end_wall ? i->check_start_wall : 0);
     add_when(w, "date_end_master", i->check_end_wall);
     json_close(w, '}');
     add_last_sync(w, i);
-    json_key(w, "sync_agent_info_free");
-    json_bool(w, true);
+    json_key_bool(w, "sync_agent_info_free", true);
     add_never(w, "last_sync_agentinfo", "date_start_master", "date_end_master");
     if (env->dialect->health_groups) {
         add_never(w, "last_sync_agentgroup", "date_start", "date_end");
@@ -398,7 +378,7 @@ static void add_worker_health(struct json_write *w, const struct role_env *env, 
 static bool wants_health(const struct json_doc *d, const char *name, bool is_worker) {
     const struct json_token *t = &d->tokens[0];
     if (t->kind == JSON_STRING)
-        return memmem(d->text + t->start, t->end - t->start, name, strlen(name)) != NULL;
+        return text_has(d->text + t->start, t->end - t->start, name);
     if (t->kind == JSON_OBJECT && t->size == 0)
         return is_worker;
     return names_node(d, 0, name);
@@ -424,16 +404,14 @@ void answer_get_health(struct role_env *env, const struct master *m, struct sess
     text_init(&t, env->answer, sizeof env->answer);
     json_write_init(&w, &t);
     json_open(&w, '{');
-    add_uint(&w, "n_connected_nodes", connected);
-    json_key(&w, "nodes");
-    json_open(&w, '{');
+    json_key_uint(&w, "n_connected_nodes", connected);
+    json_key_open(&w, "nodes", '{');
     for (const struct peer *p = m->peers; p; p = p->next)
         if (wants_health(&d, p->name, true))
             add_worker_health(&w, env, p);
     const struct cluster_config *c = env->config;
     if (wants_health(&d, c->node_name, false)) {
-        json_key(&w, c->node_name);
-        json_open(&w, '{');
+        json_key_open(&w, c->node_name, '{');
         add_info(&w, c->node_name, "master", c->announced_version, c->master);
         json_close(&w, '}');
     }
@@ -451,17 +429,16 @@ void answer_get_config(struct role_env *env, struct session *s, const struct mes
     text_init(&t, env->answer, sizeof env->answer);
     json_write_init(&w, &t);
     json_open(&w, '{'); /* in the order of the section as it is shipped */
-    add_str(&w, "name", c->cluster_name);
-    add_str(&w, "node_name", c->node_name);
-    add_str(&w, "node_type", c->type == NODE_MASTER ? "master" : "worker");
-    add_str(&w, "key", "****");
-    add_uint(&w, "port", c->port);
-    add_str(&w, "bind_addr", c->bind_addr);
+    json_key_str(&w, "name", c->cluster_name);
+    json_key_str(&w, "node_name", c->node_name);
+    json_key_str(&w, "node_type", c->type == NODE_MASTER ? "master" : "worker");
+    json_key_str(&w, "key", "****");
+    json_key_uint(&w, "port", c->port);
+    json_key_str(&w, "bind_addr", c->bind_addr);
     json_key(&w, "nodes");
     json_raw(&w, c->nodes_json, strlen(c->nodes_json));
-    add_str(&w, "hidden", c->hidden ? "yes" : "no");
-    json_key(&w, "disabled");
-    json_bool(&w, c->disabled);
+    json_key_str(&w, "hidden", c->hidden ? "yes" : "no");
+    json_key_bool(&w, "disabled", c->disabled);
     json_close(&w, '}');
     answer_send(env, s, request->counter, &t);
 }

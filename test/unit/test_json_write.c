@@ -115,6 +115,19 @@ TEST(json_write_as_python) {
     CHECK(!out.cut);
 }
 
+TEST(json_write_keys_with_values) {
+    start(sizeof buf);
+    json_open(&w, '{');
+    json_key_str(&w, "a", "x");
+    json_key_str(&w, "b", NULL);
+    json_key_uint(&w, "c", UINT64_MAX);
+    json_key_open(&w, "d", '[');
+    json_close(&w, ']');
+    json_key_bool(&w, "e", true);
+    json_close(&w, '}');
+    CHECK_STR(buf, "{\"a\": \"x\", \"b\": null, \"c\": 18446744073709551615, \"d\": [], \"e\": true}");
+}
+
 TEST(json_write_cuts) {
     start(sizeof buf);
     write_all();

@@ -94,6 +94,16 @@ TEST(text_numbers) {
         }
 }
 
+TEST(text_parts) {
+    CHECK(text_has("abc", 3, "abc"));
+    CHECK(text_has("xabc", 4, "abc"));
+    CHECK(text_has("ababcx", 6, "abc"));
+    CHECK(text_has("a\0abc", 5, "abc"));
+    CHECK(!text_has("ababab", 6, "abc"));
+    CHECK(!text_has("abc", 2, "abc")); /* n bounds it, not what follows */
+    CHECK(!text_has("", 0, "a"));
+}
+
 TEST(text_lists) {
     static const char list[] = "one\0two\0twofold\0";
     CHECK_STR(text_item(list, 0), "one");
@@ -214,6 +224,10 @@ TEST(error_records) {
     CHECK_INT(error_set(&e, E_VALUE, 0, "line\nbreak\x7f\x1b[2J"), E_VALUE);
     CHECK_STR(e.what, "line?break??[2J");
     CHECK_INT(error_set(NULL, E_TIME, EIO, "nobody asks"), E_TIME);
+    CHECK_INT(error_os(&e, -ENOSPC, "%s", "write"), E_SPACE);
+    CHECK(e.code == E_SPACE && e.os == ENOSPC);
+    CHECK_STR(e.what, "write: No space left on device");
+    CHECK_INT(error_os(NULL, -EACCES, "nobody asks"), E_DENIED);
     char longest[600];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
