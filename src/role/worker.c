@@ -164,8 +164,8 @@ static void hello_answered(void *arg, struct session *s, const struct reply *r) 
     struct text t;
     text_init(&t, words, sizeof words);
     wazuh_error_words(&t, r->error);
-    w->refused = true;
-    error_set(&why, E_PEER, 0, "%s", words);
+    w->refused = r->kind == REPLY_ERR; /* else nobody said no: the pauses need not be long */
+    error_set(&why, w->refused ? E_PEER : E_TIME, 0, "%s", words);
     link_doom(&w->link, &why);
 }
 
