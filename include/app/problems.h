@@ -44,6 +44,9 @@ void problems_init(struct problems *p);
 void problems_add(struct problems *p, enum problem_level level, uint16_t code, const char *file,
                   uint32_t line, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+void problems_vadd(struct problems *p, enum problem_level level, uint16_t code, const char *file,
+                   uint32_t line, const char *format, va_list args);
+
 /* "etc/ossec.conf:12: Port must be ...", one line each, "warning: " and "note: " where it is none of the
  * errors. What does not fit is cut. */
 void problems_print(const struct problems *p, struct text *out);

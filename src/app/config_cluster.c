@@ -56,8 +56,15 @@ static const char passed_over[] = "haproxy_helper\0"
 
 static const char reserved[RESERVED_NODES][10] = {"localhost", "NODE_IP", "0.0.0.0", "127.0.1.1"};
 
-#define SAY(o, level, line, ...)                                                                             \
-    problems_add((o)->problems, PROBLEM_##level, WAZUH_BAD_CLUSTER, (o)->file, line, __VA_ARGS__)
+static void say(struct cluster_options *o, enum problem_level level, uint32_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void say(struct cluster_options *o, enum problem_level level, uint32_t line, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    problems_vadd(o->problems, level, WAZUH_BAD_CLUSTER, o->file, line, format, args);
+    va_end(args);
+}
 
 /* ---- collecting ---- */
 
@@ -83,7 +90,7 @@ static void on_section(void *arg, uint32_t line) {
     reset(o);
     o->section_line = line;
     if (again)
-        SAY(o, WARNING, line,
+        say(o, PROBLEM_WARNING, line,
             "There are multiple cluster sections in configuration. Using only last section.");
 }
 
@@ -116,7 +123,7 @@ static void on_node(struct cluster_options *o, const struct xml_option *x) {
 static void keep(struct cluster_options *o, enum cluster_option i, const struct xml_option *x) {
     if (!*x->value) {
         if (table[i].never_empty)
-            SAY(o, ERROR, x->line, "<%s> is empty", x->path);
+            say(o, PROBLEM_ERROR, x->line, "<%s> is empty", x->path);
         return;
     }
     o->option[i].line = x->line;
@@ -140,12 +147,12 @@ static void on_option(void *arg, const struct xml_option *x) {
     if (!strcmp(x->path, "nodes/node"))
         on_node(o, x);
     else if (!strcmp(x->path, "interval"))
-        SAY(o, WARNING, x->line,
+        say(o, PROBLEM_WARNING, x->line,
             "Detected a deprecated configuration for cluster. Interval option is not longer available.");
     else if (strcmp(x->path, "nodes"))
-        SAY(o, ERROR, x->line, "<%s> is no option of <cluster>", x->path);
+        say(o, PROBLEM_ERROR, x->line, "<%s> is no option of <cluster>", x->path);
     else if (strspn(x->value, " \t\r\n") != strlen(x->value))
-        SAY(o, ERROR, x->line, "<nodes> holds the master's address in a <node> element, not as text");
+        say(o, PROBLEM_ERROR, x->line, "<nodes> holds the master's address in a <node> element, not as text");
 }
 
 struct xml_events cluster_options_events(struct cluster_options *o) {
@@ -165,11 +172,11 @@ static void check_texts(struct cluster_options *o) {
         if (!o->option[i].line)
             continue;
         if (o->option[i].cut) {
-            SAY(o, ERROR, o->option[i].line, "<%s> is longer than %u bytes", table[i].path,
+            say(o, PROBLEM_ERROR, o->option[i].line, "<%s> is longer than %u bytes", table[i].path,
                 (unsigned)sizeof o->option[i].value - 1);
         } else if (has_outer_blanks(o->option[i].value)) {
-            SAY(o, ERROR, o->option[i].line, "<%s> begins or ends with a blank, which counts as part of it",
-                table[i].path);
+            say(o, PROBLEM_ERROR, o->option[i].line,
+                "<%s> begins or ends with a blank, which counts as part of it", table[i].path);
             o->option[i].cut = true;
         }
     }
@@ -180,8 +187,8 @@ static bool check_yes_no(struct cluster_options *o, enum cluster_option i, bool 
     if (!v)
         return otherwise;
     if (strcmp(v, "yes") && strcmp(v, "no"))
-        SAY(o, ERROR, o->option[i].line, "Allowed values for '%s' field are 'yes' and 'no'. Found: '%s'",
-            table[i].path, v);
+        say(o, PROBLEM_ERROR, o->option[i].line,
+            "Allowed values for '%s' field are 'yes' and 'no'. Found: '%s'", table[i].path, v);
     return !strcmp(v, "yes");
 }
 
@@ -194,13 +201,13 @@ static void check_name(struct cluster_options *o, enum cluster_option i, char *o
     }
     size_t good = strspn(v, NAME_CHARS);
     if (v[good] == ' ' || v[good] == '\t')
-        SAY(o, ERROR, o->option[i].line,
+        say(o, PROBLEM_ERROR, o->option[i].line,
             "<%s> has a blank: hello is divided at blanks, so no node could ever connect", table[i].path);
     else if (v[good])
-        SAY(o, ERROR, o->option[i].line, "Detected a not allowed character in <%s>: '%.4s'", table[i].path,
-            v + good);
+        say(o, PROBLEM_ERROR, o->option[i].line, "Detected a not allowed character in <%s>: '%.4s'",
+            table[i].path, v + good);
     if (!text_copy(out, NODE_NAME_BYTES, v, strlen(v)))
-        SAY(o, ERROR, o->option[i].line, "<%s> is longer than %u characters", table[i].path,
+        say(o, PROBLEM_ERROR, o->option[i].line, "<%s> is longer than %u characters", table[i].path,
             NODE_NAME_BYTES - 1u);
 }
 
@@ -212,17 +219,18 @@ static void check_node_name(struct cluster_options *o, const struct cluster_conf
         return;
     uint32_t line = o->option[OPT_NODE_NAME].line;
     if (!strcmp(v, ".") || !strcmp(v, "..")) {
-        SAY(o, ERROR, line, "<node_name> '%s' cannot be the name of a folder", v);
+        say(o, PROBLEM_ERROR, line, "<node_name> '%s' cannot be the name of a folder", v);
         return;
     }
     if (!v[strspn(v, plain)])
         return;
     const struct dialect *d = dialect_find(c->announced_version);
     if (!d || d->name_rule)
-        SAY(o, ERROR, line,
+        say(o, PROBLEM_ERROR, line,
             "<node_name> may have only letters, digits, '_' and '-' (error 3060 from 4.14.6 on)");
     else
-        SAY(o, WARNING, line, "<node_name>: from 4.14.6 on only letters, digits, '_' and '-' are accepted");
+        say(o, PROBLEM_WARNING, line,
+            "<node_name>: from 4.14.6 on only letters, digits, '_' and '-' are accepted");
 }
 
 static void check_node_type(struct cluster_options *o, struct cluster_config *c) {
@@ -232,9 +240,9 @@ static void check_node_type(struct cluster_options *o, struct cluster_config *c)
     if (!v || !strcmp(v, "master"))
         return;
     if (!strcmp(v, "client"))
-        SAY(o, NOTE, line, "Deprecated node type 'client'. Using 'worker' instead.");
+        say(o, PROBLEM_NOTE, line, "Deprecated node type 'client'. Using 'worker' instead.");
     else if (strcmp(v, "worker"))
-        SAY(o, ERROR, line, "Invalid node type %s. Correct values are master and worker", v);
+        say(o, PROBLEM_ERROR, line, "Invalid node type %s. Correct values are master and worker", v);
     c->type = NODE_WORKER;
 }
 
@@ -243,13 +251,14 @@ static void check_port(struct cluster_options *o, struct cluster_config *c) {
     uint64_t port = 1516;
     c->port = (uint16_t)port;
     if (v && strspn(v, "0123456789") != strlen(v)) {
-        SAY(o, ERROR, o->option[OPT_PORT].line, "Cluster port must be an integer.");
+        say(o, PROBLEM_ERROR, o->option[OPT_PORT].line, "Cluster port must be an integer.");
         return;
     }
     if (v && !text_number(v, strlen(v), 65534, &port))
         port = 65535;
     if (!c->disabled && (port <= 1024 || port >= 65535))
-        SAY(o, ERROR, o->option[OPT_PORT].line, "Port must be higher than 1024 and lower than 65535.");
+        say(o, PROBLEM_ERROR, o->option[OPT_PORT].line,
+            "Port must be higher than 1024 and lower than 65535.");
     c->port = (uint16_t)port;
 }
 
@@ -260,47 +269,49 @@ static void check_bind_addr(struct cluster_options *o, struct cluster_config *c)
     struct sys_addr a;
     if (!v || c->type != NODE_MASTER || c->disabled || sys_addr_parse(&a, v, 1))
         return;
-    SAY(o, ERROR, o->option[OPT_BIND_ADDR].line, "<bind_addr> '%s' is no IPv4 or IPv6 address", v);
+    say(o, PROBLEM_ERROR, o->option[OPT_BIND_ADDR].line, "<bind_addr> '%s' is no IPv4 or IPv6 address", v);
 }
 
 static void check_key(struct cluster_options *o, uint32_t mode, struct cluster_config *c) {
     static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
     uint32_t line = o->option[OPT_KEY].line;
     if (!line) {
-        SAY(o, ERROR, o->section_line, "Unspecified key");
+        say(o, PROBLEM_ERROR, o->section_line, "Unspecified key");
         return;
     }
     /* The key is the whole of the cluster's trust: who reads it is admin of every node. */
     if (mode & 7)
-        SAY(o, ERROR, line,
+        say(o, PROBLEM_ERROR, line,
             "the file is open to every user and holds the cluster's key: run chmod o= '%s%s%s'",
             o->root ? o->root : "", o->root ? "/" : "", o->file);
     const char *v = given(o, OPT_KEY);
     if (v && strlen(v) == KEY_CHARS && strspn(v, word) == KEY_CHARS)
         memcpy(c->key, v, KEY_CHARS + 1);
     else
-        SAY(o, ERROR, line, "Key must be 32 characters long and only have alphanumeric characters");
+        say(o, PROBLEM_ERROR, line, "Key must be 32 characters long and only have alphanumeric characters");
 }
 
 static void check_nodes(struct cluster_options *o, struct cluster_config *c) {
     if (!o->nodes) {
-        SAY(o, ERROR, o->section_line, "Invalid elements in node fields: NODE_IP. (No <node> is given.)");
+        say(o, PROBLEM_ERROR, o->section_line,
+            "Invalid elements in node fields: NODE_IP. (No <node> is given.)");
         return;
     }
     for (int i = 0; i < RESERVED_NODES; i++)
         if (o->reserved_line[i])
-            SAY(o, ERROR, o->reserved_line[i], "Invalid elements in node fields: %s.", reserved[i]);
+            say(o, PROBLEM_ERROR, o->reserved_line[i], "Invalid elements in node fields: %s.", reserved[i]);
     if (o->node_cut)
-        SAY(o, ERROR, o->node_line, "<node> is longer than %u bytes", HOST_BYTES - 1);
+        say(o, PROBLEM_ERROR, o->node_line, "<node> is longer than %u bytes", HOST_BYTES - 1);
     else if (o->node[strcspn(o->node, " \t\r\n/,;")])
-        SAY(o, ERROR, o->node_line, "<node> '%s' is neither an address nor a host name", o->node);
+        say(o, PROBLEM_ERROR, o->node_line, "<node> '%s' is neither an address nor a host name", o->node);
     if (o->nodes > 1)
-        SAY(o, WARNING, o->node_line,
+        say(o, PROBLEM_WARNING, o->node_line,
             "Found more than one node in configuration. Only master node should be specified. Using %s as "
             "master.",
             o->node);
     if (o->nodes_full)
-        SAY(o, ERROR, o->node_line, "<nodes> is longer than %u bytes in all", (unsigned)sizeof c->nodes_json);
+        say(o, PROBLEM_ERROR, o->node_line, "<nodes> is longer than %u bytes in all",
+            (unsigned)sizeof c->nodes_json);
     text_copy(c->master, sizeof c->master, o->node, strlen(o->node));
     text_copy(c->nodes_json, sizeof c->nodes_json, o->nodes_json, strlen(o->nodes_json));
     size_t n = strlen(c->nodes_json);
@@ -320,9 +331,9 @@ static void helper_number(struct cluster_options *o, enum cluster_option i, uint
     if (!v)
         return;
     if (strspn(v, "0123456789") != strlen(v))
-        SAY(o, ERROR, o->option[i].line, "HAProxy Helper %s must be an integer.", helper_word(i));
+        say(o, PROBLEM_ERROR, o->option[i].line, "HAProxy Helper %s must be an integer.", helper_word(i));
     else if (!text_number(v, strlen(v), max, &n) || n < min)
-        SAY(o, ERROR, o->option[i].line, "Invalid value for %s. %s is not between %llu and %llu",
+        say(o, PROBLEM_ERROR, o->option[i].line, "Invalid value for %s. %s is not between %llu and %llu",
             helper_word(i), v, (unsigned long long)min, (unsigned long long)max);
 }
 
@@ -334,7 +345,7 @@ static void helper_tolerance(struct cluster_options *o) {
     size_t whole = strspn(v, "0123456789");
     size_t part = v[whole] == '.' ? 1 + strspn(v + whole + 1, "0123456789") : 0;
     if (v[whole + part] || whole + part == 0 || (part == 1 && whole == 0)) {
-        SAY(o, ERROR, o->option[OPT_HELPER_TOLERANCE].line,
+        say(o, PROBLEM_ERROR, o->option[OPT_HELPER_TOLERANCE].line,
             "HAProxy Helper imbalance_tolerance must be a float.");
         return;
     }
@@ -343,7 +354,7 @@ static void helper_tolerance(struct cluster_options *o) {
     bool above = v + whole > first &&
                  (strspn(first, "0123456789") > 1 || *first != '1' || first[1 + strspn(first + 1, ".0")]);
     if (zero || above)
-        SAY(o, ERROR, o->option[OPT_HELPER_TOLERANCE].line,
+        say(o, PROBLEM_ERROR, o->option[OPT_HELPER_TOLERANCE].line,
             "Invalid value for imbalance_tolerance. %s is not above 0 and at most 1", v);
 }
 
@@ -353,10 +364,10 @@ static void check_helper(struct cluster_options *o, const struct cluster_config 
     bool off = check_yes_no(o, OPT_HELPER_DISABLED, true);
     const char *protocol = given(o, OPT_HELPER_PROTOCOL);
     if (protocol && strcmp(protocol, "http") && strcmp(protocol, "https"))
-        SAY(o, ERROR, o->option[OPT_HELPER_PROTOCOL].line,
+        say(o, PROBLEM_ERROR, o->option[OPT_HELPER_PROTOCOL].line,
             "Invalid value for haproxy_protocol. '%s' is neither http nor https", protocol);
     if (protocol && !strcmp(protocol, "https") && !o->option[OPT_HELPER_CERT].line)
-        SAY(o, ERROR, o->option[OPT_HELPER_PROTOCOL].line,
+        say(o, PROBLEM_ERROR, o->option[OPT_HELPER_PROTOCOL].line,
             "HAProxy certificate file required in the haproxy_cert parameter");
     if (c->disabled)
         return;
@@ -368,12 +379,12 @@ static void check_helper(struct cluster_options *o, const struct cluster_config 
     helper_number(o, OPT_HELPER_REMOVE, 0, UINT32_MAX);
     helper_tolerance(o);
     if (!o->option[OPT_HELPER_DISABLED].line)
-        SAY(o, ERROR, o->helper_line, "<haproxy_helper> needs <haproxy_disabled>");
+        say(o, PROBLEM_ERROR, o->helper_line, "<haproxy_helper> needs <haproxy_disabled>");
     else if (!off && c->type == NODE_MASTER)
-        SAY(o, ERROR, o->option[OPT_HELPER_DISABLED].line,
+        say(o, PROBLEM_ERROR, o->option[OPT_HELPER_DISABLED].line,
             "the HAProxy helper is no part of picket: set <haproxy_disabled>yes</haproxy_disabled>");
     else if (!off) /* Wazuh's workers pass it over too */
-        SAY(o, WARNING, o->option[OPT_HELPER_DISABLED].line,
+        say(o, PROBLEM_WARNING, o->option[OPT_HELPER_DISABLED].line,
             "the HAProxy helper is no part of picket; a worker does not use it anyway");
 }
 

@@ -23,8 +23,15 @@ static uint32_t line_of(const struct reading *r, size_t token) {
     return line;
 }
 
-#define SAY(r, level, token, ...)                                                                            \
-    problems_add((r)->problems, PROBLEM_##level, WAZUH_BAD_ITEMS, (r)->file, line_of(r, token), __VA_ARGS__)
+static void say(struct reading *r, enum problem_level level, size_t token, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void say(struct reading *r, enum problem_level level, size_t token, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    problems_vadd(r->problems, level, WAZUH_BAD_ITEMS, r->file, line_of(r, token), format, args);
+    va_end(args);
+}
 
 static bool is_kind(const struct reading *r, size_t token, enum json_kind kind) {
     return r->doc.tokens[token].kind == kind;
@@ -35,7 +42,7 @@ static bool get_str(struct reading *r, size_t token, const char *what, char *out
     size_t len;
     if (json_copy_str(&r->doc, token, out, cap, &len) == E_OK && len > 0)
         return true;
-    SAY(r, ERROR, token, "%s must be a string of 1 to %zu bytes", what, cap - 1);
+    say(r, PROBLEM_ERROR, token, "%s must be a string of 1 to %zu bytes", what, cap - 1);
     return false;
 }
 
@@ -46,7 +53,7 @@ static void get_bool(struct reading *r, size_t item, const char *key, bool *out)
     if (is_kind(r, v, JSON_BOOL))
         *out = json_is_true(&r->doc, v);
     else
-        SAY(r, ERROR, v, "\"%s\" must be true or false", key);
+        say(r, PROBLEM_ERROR, v, "\"%s\" must be true or false", key);
 }
 
 /* ---- files ---- */
@@ -88,20 +95,20 @@ static bool get_mode(const char *text, uint32_t *mode) {
 
 static void read_names(struct reading *r, size_t list, struct item *item) {
     if (!is_kind(r, list, JSON_ARRAY) || r->doc.tokens[list].size == 0) {
-        SAY(r, ERROR, list, "\"files\" must be a list of names, or [\"all\"]");
+        say(r, PROBLEM_ERROR, list, "\"files\" must be a list of names, or [\"all\"]");
         return;
     }
     size_t i = json_first(&r->doc, list);
     for (uint32_t left = r->doc.tokens[list].size; left > 0; left--, i = r->doc.tokens[i].next) {
         if (item->file_count == ITEM_FILES_MAX) {
-            SAY(r, ERROR, i, "more than %u names in one \"files\"", ITEM_FILES_MAX);
+            say(r, PROBLEM_ERROR, i, "more than %u names in one \"files\"", ITEM_FILES_MAX);
             return;
         }
         char *name = item->files[item->file_count];
         if (!get_str(r, i, "a name in \"files\"", name, sizeof item->files[0]))
             return;
         if (strchr(name, '/'))
-            SAY(r, ERROR, i, "a name in \"files\" holds a '/'");
+            say(r, PROBLEM_ERROR, i, "a name in \"files\" holds a '/'");
         item->file_count++;
     }
     item->all_files = item->file_count == 1 && !strcmp(item->files[0], "all");
@@ -113,7 +120,7 @@ static void read_item(struct reading *r, size_t key, struct items *t) {
     static const char known[] = "permissions\0source\0files\0recursive\0restart\0remove_subdirs_if_empty\0"
                                 "extra_valid\0description\0";
     if (t->count == ITEMS_MAX) {
-        SAY(r, ERROR, key, "more than %u folders in \"files\"", ITEMS_MAX);
+        say(r, PROBLEM_ERROR, key, "more than %u folders in \"files\"", ITEMS_MAX);
         return;
     }
     size_t value = key + 1;
@@ -122,25 +129,25 @@ static void read_item(struct reading *r, size_t key, struct items *t) {
     if (!get_str(r, key, "a folder in \"files\"", item->dir, sizeof item->dir))
         return;
     if (!is_folder(item->dir))
-        SAY(r, ERROR, key, "'%s' is no folder below the root with a final '/'", item->dir);
+        say(r, PROBLEM_ERROR, key, "'%s' is no folder below the root with a final '/'", item->dir);
     if (items_find(t, item->dir, strlen(item->dir)) >= 0)
-        SAY(r, ERROR, key, "'%s' is given twice", item->dir);
+        say(r, PROBLEM_ERROR, key, "'%s' is given twice", item->dir);
     t->count++;
     if (!is_kind(r, value, JSON_OBJECT)) {
-        SAY(r, ERROR, value, "'%s' must be an object", item->dir);
+        say(r, PROBLEM_ERROR, value, "'%s' must be an object", item->dir);
         return;
     }
     size_t mode = json_find(&r->doc, value, "permissions");
     char text[16];
     if (!mode || !is_kind(r, mode, JSON_STRING) || !get_str(r, mode, "\"permissions\"", text, sizeof text) ||
         !get_mode(text, &item->mode))
-        SAY(r, ERROR, mode ? mode : key, "'%s' needs \"permissions\" such as \"0o660\", at most 0o777",
-            item->dir);
+        say(r, PROBLEM_ERROR, mode ? mode : key,
+            "'%s' needs \"permissions\" such as \"0o660\", at most 0o777", item->dir);
     size_t files = json_find(&r->doc, value, "files");
     if (files)
         read_names(r, files, item);
     else
-        SAY(r, ERROR, key, "'%s' needs \"files\"", item->dir);
+        say(r, PROBLEM_ERROR, key, "'%s' needs \"files\"", item->dir);
     get_bool(r, value, "recursive", &item->recursive);
     get_bool(r, value, "remove_subdirs_if_empty", &item->remove_empty);
     get_bool(r, value, "extra_valid", &item->extra_valid);
@@ -149,7 +156,8 @@ static void read_item(struct reading *r, size_t key, struct items *t) {
         char name[64];
         size_t len;
         if (json_copy_str(&r->doc, i, name, sizeof name, &len) != E_OK || text_find(known, name) < 0)
-            SAY(r, WARNING, i, "'%s' has a member that is not known here and has no effect", item->dir);
+            say(r, PROBLEM_WARNING, i, "'%s' has a member that is not known here and has no effect",
+                item->dir);
     }
 }
 
@@ -157,13 +165,13 @@ static void read_item(struct reading *r, size_t key, struct items *t) {
 static void read_excludes(struct reading *r, size_t list, char *rows, size_t width, uint8_t *count) {
     *count = 0;
     if (!is_kind(r, list, JSON_ARRAY)) {
-        SAY(r, ERROR, list, "the excluded names must be a list");
+        say(r, PROBLEM_ERROR, list, "the excluded names must be a list");
         return;
     }
     size_t i = json_first(&r->doc, list);
     for (uint32_t left = r->doc.tokens[list].size; left > 0; left--, i = r->doc.tokens[i].next) {
         if (*count == EXCLUDES_MAX) {
-            SAY(r, ERROR, i, "more than %u excluded names in one list", EXCLUDES_MAX);
+            say(r, PROBLEM_ERROR, i, "more than %u excluded names in one list", EXCLUDES_MAX);
             return;
         }
         if (!get_str(r, i, "an excluded name", rows + *count * width, width))
@@ -174,7 +182,7 @@ static void read_excludes(struct reading *r, size_t list, char *rows, size_t wid
 
 static void read_files(struct reading *r, size_t files, struct items *t) {
     if (!is_kind(r, files, JSON_OBJECT)) {
-        SAY(r, ERROR, files, "\"files\" must be an object");
+        say(r, PROBLEM_ERROR, files, "\"files\" must be an object");
         return;
     }
     size_t names = json_find(&r->doc, files, "excluded_files");
@@ -190,7 +198,7 @@ static void read_files(struct reading *r, size_t files, struct items *t) {
         if ((!names || i + 1 != names) && (!endings || i + 1 != endings))
             read_item(r, i, t);
     if (t->count == 0)
-        SAY(r, WARNING, files, "\"files\" names no folder: nothing is synchronised");
+        say(r, PROBLEM_WARNING, files, "\"files\" names no folder: nothing is synchronised");
 }
 
 /* ---- intervals ---- */
@@ -277,7 +285,7 @@ static void put(struct intervals *out, const struct interval *row, uint64_t v) {
 static void read_number(struct reading *r, size_t v, const struct interval *row, struct intervals *out) {
     uint64_t n;
     if (!json_get_uint(&r->doc, v, row->max, &n) || n < row->min)
-        SAY(r, ERROR, v, "\"%s\" must be a whole number from %llu to %llu%s", row->name,
+        say(r, PROBLEM_ERROR, v, "\"%s\" must be a whole number from %llu to %llu%s", row->name,
             (unsigned long long)row->min, (unsigned long long)row->max, row->seconds ? " (seconds)" : "");
     else
         put(out, row, n);
@@ -290,14 +298,14 @@ static bool read_special(struct reading *r, size_t v, const char *name, struct i
         if (json_get_uint(&r->doc, v, 9, &n))
             out->compress_level = (uint8_t)n;
         else
-            SAY(r, ERROR, v, "\"compress_level\" must be a whole number from 0 to 9");
+            say(r, PROBLEM_ERROR, v, "\"compress_level\" must be a whole number from 0 to 9");
         return true;
     }
     if (!strcmp(name, "zip_limit_tolerance")) {
         if (json_get_milli(&r->doc, v, &n) && n < 1000)
             out->zip_limit_tolerance_milli = (uint32_t)n;
         else
-            SAY(r, ERROR, v, "\"zip_limit_tolerance\" must be a number from 0 to 0.999");
+            say(r, PROBLEM_ERROR, v, "\"zip_limit_tolerance\" must be a number from 0 to 0.999");
         return true;
     }
     return false;
@@ -305,7 +313,7 @@ static bool read_special(struct reading *r, size_t v, const char *name, struct i
 
 static void read_group(struct reading *r, size_t object, enum group group, struct intervals *out) {
     if (!is_kind(r, object, JSON_OBJECT)) {
-        SAY(r, ERROR, object, "\"%s\" must be an object", groups[group]);
+        say(r, PROBLEM_ERROR, object, "\"%s\" must be an object", groups[group]);
         return;
     }
     size_t i = json_first(&r->doc, object);
@@ -320,13 +328,14 @@ static void read_group(struct reading *r, size_t object, enum group group, struc
         if (k < rows)
             read_number(r, i + 1, &table[k], out);
         else if (group != COMMUNICATION || !read_special(r, i + 1, name, out))
-            SAY(r, WARNING, i, "\"%s\" in \"%s\" is not known here and has no effect", name, groups[group]);
+            say(r, PROBLEM_WARNING, i, "\"%s\" in \"%s\" is not known here and has no effect", name,
+                groups[group]);
     }
 }
 
 static void read_intervals(struct reading *r, size_t intervals, struct intervals *out) {
     if (!is_kind(r, intervals, JSON_OBJECT)) {
-        SAY(r, ERROR, intervals, "\"intervals\" must be an object");
+        say(r, PROBLEM_ERROR, intervals, "\"intervals\" must be an object");
         return;
     }
     for (int i = 0; i < GROUPS; i++) {
@@ -335,7 +344,7 @@ static void read_intervals(struct reading *r, size_t intervals, struct intervals
             read_group(r, object, (enum group)i, out);
     }
     if (out->min_zip_size > out->max_zip_size)
-        SAY(r, ERROR, intervals, "\"min_zip_size\" is larger than \"max_zip_size\"");
+        say(r, PROBLEM_ERROR, intervals, "\"min_zip_size\" is larger than \"max_zip_size\"");
 }
 
 /* ---- the file ---- */
@@ -349,7 +358,7 @@ void config_items_parse(const char *file, const char *text, size_t n, struct clu
         return;
     }
     if (!is_kind(&r, 0, JSON_OBJECT)) {
-        SAY(&r, ERROR, 0, "the file must be a JSON object");
+        say(&r, PROBLEM_ERROR, 0, "the file must be a JSON object");
         return;
     }
     size_t files = json_find(&r.doc, 0, "files");

@@ -22,8 +22,8 @@ static uint32_t place(const struct problems *p, const char *file, uint32_t line)
     return at;
 }
 
-void problems_add(struct problems *p, enum problem_level level, uint16_t code, const char *file,
-                  uint32_t line, const char *format, ...) {
+void problems_vadd(struct problems *p, enum problem_level level, uint16_t code, const char *file,
+                   uint32_t line, const char *format, va_list args) {
     if (level == PROBLEM_ERROR)
         p->errors++;
     if (p->count == PROBLEMS_MAX) {
@@ -40,11 +40,16 @@ void problems_add(struct problems *p, enum problem_level level, uint16_t code, c
     new->line = line;
     struct text t;
     text_init(&t, new->text, sizeof new->text);
+    text_vformat(&t, format, args);
+    text_show(t.buf, t.len);
+}
+
+void problems_add(struct problems *p, enum problem_level level, uint16_t code, const char *file,
+                  uint32_t line, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    text_vformat(&t, format, args);
+    problems_vadd(p, level, code, file, line, format, args);
     va_end(args);
-    text_show(t.buf, t.len);
 }
 
 static const char *level_words(enum problem_level level) {
