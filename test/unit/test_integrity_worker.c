@@ -922,6 +922,20 @@ TEST(one_of_the_files_is_refused) {
     end();
 }
 
+/* A file that nobody asked for, of no item: it is not kept, and the status names it. */
+TEST(a_file_outside_of_all_items) {
+    begin();
+    link_up();
+    to_read_with((const char *const[]){"etc/own/file", "evil", "etc/lists/b", "beta\n", "files_metadata.json",
+                                       GIVE_B, NULL});
+    rig_work(rig);
+    CHECK_STR(test_read_file("etc/lists/b", NULL), "beta\n");
+    CHECK(!is_there("etc/own/file"));
+    CHECK_INT(rig->unsynced.count, 1);
+    CHECK_STR(rig->unsynced.file[0].path, "etc/own/file");
+    end();
+}
+
 /* Metadata of many windows is read in steps: the loop turns meanwhile. */
 TEST(much_metadata) {
     enum { FILES = 4000 };
