@@ -409,8 +409,7 @@ TEST(a_malformed_hello) {
         "worker1 wazuh worker 4.14.7 ",
         "x",
         "",
-        "a-name-that-is-longer-than-any-name-may-be-in-this-protocol-or-any-other "
-        "wazuh worker 4.14.7"};
+        "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn w worker 4.14.7"};
     begin();
     for (size_t i = 0; i < sizeof hellos_ / sizeof *hellos_; i++) {
         struct sim_guest *g = come("10.0.0.7");
