@@ -1,7 +1,7 @@
 /* fs/stage.h - received files, complete but not yet visible.
  *
  * A stage is a folder of numbered files on the destinations' own filesystem (queue/cluster/.stage, or .picket
- * in the item's folder when the item lies on another device), and an index on disk that says which path each
+ * in the item's folder when the item lies on another mount), and an index on disk that says which path each
  * one is for, with its size and BLAKE2b. A staged file has its final mode and owner: a rename is all that is
  * left to do. One stage exists per node (a worker has one master). Opening one discards the last.
  *
@@ -29,8 +29,8 @@ struct stage {
     int folder;              /* queue/cluster; -1 when the stage is not open, as are those below */
     int dir;                 /* queue/cluster/.stage */
     uint64_t dev;            /* its device */
-    int item_dir[ITEMS_MAX]; /* staging folder of an item on another device, or -1 */
-    uint32_t item_known;     /* bit i: it is known on which device item i lies */
+    int item_dir[ITEMS_MAX]; /* staging folder of an item on another mount, or -1 */
+    uint32_t item_known;     /* bit i: it is known where item i lies */
     int index;               /* index file */
     uint64_t index_bytes;    /* bytes of it, those in index_buf included */
     uint32_t index_fill;     /* bytes in index_buf */

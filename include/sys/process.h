@@ -18,6 +18,9 @@ int process_daemonize(int *ready_fd);
 /* Tells the waiting starter to end with status (0: the daemon is ready) and closes ready_fd. */
 void process_ready(int ready_fd, int status);
 
+/* Opens /dev/null in the place of standard input, output and error that the parent has closed: else the next
+ * file opened takes the number, and what is meant for the terminal is written into it. */
+int process_stdio_open(void);
 /* Points standard input, output and error at /dev/null. */
 int process_stdio_null(void);
 

@@ -208,6 +208,8 @@ static int command_run(void) {
 
 int main(int argc, char *argv[]) {
     struct error e;
+    if (process_stdio_open() < 0)
+        return 1;
     sys_linux_init(&sys);
     problems_init(&problems);
     enum err err = options_parse(&options, argc, argv, &e);

@@ -74,10 +74,10 @@ static enum err open_stage_dir(struct stage *s, struct error *e) {
     return E_OK;
 }
 
-/* Answers of open_dir for an item whose folder is a link, lies elsewhere or is a file: nothing is staged
- * there, and nothing can be. */
+/* Answers for an item whose folder is a link, lies elsewhere, is a file, or is closed to us: nothing is
+ * staged there, and nothing can be; the other items must not suffer for it. */
 static bool is_no_folder(int r) {
-    return r == -ELOOP || r == -EXDEV || r == -ENOTDIR;
+    return r == -ELOOP || r == -EXDEV || r == -ENOTDIR || r == -EACCES || r == -EPERM || r == -EROFS;
 }
 
 /* Opens an item's own staging folder when there is one. */
@@ -94,7 +94,7 @@ static void remove_item_stage(struct stage *s, uint8_t item) {
     give_fd(s, &at);
 }
 
-/* Removes what an earlier process staged beside items on other devices. */
+/* Removes what an earlier process staged beside items on other mounts. */
 static void clear_item_stages(struct stage *s) {
     for (uint8_t i = 0; i < s->items->count; i++) {
         int fd = s->item_dir[i] >= 0 ? s->item_dir[i] : open_item_stage(s, i);
@@ -194,8 +194,21 @@ enum err stage_flush(const struct stage *s, struct error *e) {
 
 /* ---- where an item's files are staged ---- */
 
-/* The device that the nearest existing folder of an item lies on. */
-static int item_device(struct stage *s, const struct item *item, uint64_t *dev) {
+/* Is the folder at on another mount than the stage, so that no file can be renamed from the one to the other?
+ * One device may be mounted twice (the volumes of a container), so the kernel is asked to rename a file that
+ * is not there: it looks at the mounts before it looks for the name. */
+static int is_elsewhere(struct stage *s, int at, bool *elsewhere) {
+    struct sys_stat st;
+    int r = s->sys->fstat(s->sys, at, &st);
+    if (r < 0)
+        return r;
+    *elsewhere =
+        st.dev != s->dev || s->sys->renameat(s->sys, s->dir, ITEM_STAGE_DIR, at, ITEM_STAGE_DIR) == -EXDEV;
+    return 0;
+}
+
+/* The same for the nearest existing folder of an item. */
+static int item_is_elsewhere(struct stage *s, const struct item *item, bool *elsewhere) {
     char path[NAME_MAX_BYTES];
     size_t len = strlen(item->dir);
     memcpy(path, item->dir, len + 1);
@@ -208,42 +221,38 @@ static int item_device(struct stage *s, const struct item *item, uint64_t *dev) 
     }
     if (fd < 0 && len > 0)
         return fd;
-    struct sys_stat st;
-    int r = s->sys->fstat(s->sys, len > 0 ? fd : s->root, &st);
+    int r = is_elsewhere(s, len > 0 ? fd : s->root, elsewhere);
     if (len > 0)
         s->sys->close(s->sys, fd);
-    *dev = st.dev;
     return r;
 }
 
-/* Makes .picket in the folder of an item on another device. */
-static enum err make_item_stage(struct stage *s, uint8_t item, struct error *e) {
-    int at;
-    enum err code = folder_make(s->sys, s->root, s->items->item[item].dir, 0770, &at, e);
-    if (code != E_OK)
-        return code;
+/* Makes .picket in the folder of an item on another mount. */
+static int make_item_stage(struct stage *s, uint8_t item) {
+    int at = -1;
+    struct error e = {.os = 0};
+    if (folder_make(s->sys, s->root, s->items->item[item].dir, 0770, &at, &e) != E_OK)
+        return e.os ? -e.os : -EIO;
     int fd = s->sys->mkdirat(s->sys, at, ITEM_STAGE_DIR, 0700);
     if (fd == 0 || fd == -EEXIST)
         fd = open_dir(s, at, ITEM_STAGE_DIR);
     s->sys->close(s->sys, at);
-    if (fd < 0)
-        return error_os(e, fd, "cannot make a stage in %s", s->items->item[item].dir);
-    s->item_dir[item] = fd;
-    return E_OK;
+    s->item_dir[item] = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
 }
 
 static enum err need_item_stage(struct stage *s, uint8_t item, struct error *e) {
     if (s->item_known & 1u << item)
         return E_OK;
-    uint64_t dev = 0;
-    int r = item_device(s, &s->items->item[item], &dev);
+    bool elsewhere = false;
+    int r = item_is_elsewhere(s, &s->items->item[item], &elsewhere);
+    if (r == 0 && elsewhere)
+        r = make_item_stage(s, item);
     if (r < 0)
         return error_set(e, is_no_folder(r) ? E_PATH : err_of_os(-r), -r, "cannot stage files for %s",
                          s->items->item[item].dir);
-    enum err code = dev == s->dev ? E_OK : make_item_stage(s, item, e);
-    if (code == E_OK)
-        s->item_known |= 1u << item;
-    return code;
+    s->item_known |= 1u << item;
+    return E_OK;
 }
 
 /* ---- the index ---- */

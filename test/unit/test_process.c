@@ -184,6 +184,23 @@ TEST(process_files_limit_rises) {
     CHECK(process_files_limit(UINT32_MAX) >= 200);
 }
 
+/* A parent that closed them: the next file must not become the terminal. */
+TEST(process_stdio_is_open) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(0), close(2);
+        if (process_stdio_open() < 0 || fcntl(0, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
+            _exit(1);
+        int next = open("/", O_RDONLY);
+        int status = next > 2 && process_stdio_open() == 0 ? 0 : 2;
+        close(next);
+        _exit(status != 0 || open("/", O_RDONLY) != next); /* nothing was left open */
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 TEST(process_descriptors) {
     int high = fcntl(0, F_DUPFD, 700);
     CHECK(high >= 700);

@@ -245,6 +245,67 @@ TEST(stages_beside_an_item_on_another_device) {
     finish();
 }
 
+/* One device mounted twice, as the volumes of a container are: the numbers are the same, but nothing can be
+ * renamed from the one to the other (rename(2), EXDEV). */
+static int other_mount(struct sys *s, int from_dir, const char *from, int to_dir, const char *to) {
+    struct sys_stat st;
+    if (real.fstat(s, to_dir, &st) == 0 && st.ino == shared_ino)
+        return -EXDEV;
+    return real.renameat(s, from_dir, from, to_dir, to);
+}
+
+TEST(stages_beside_an_item_on_another_mount_of_the_device) {
+    struct stat st;
+    char path[300];
+    size_t n;
+    begin(1000);
+    test_write_file("etc/shared/x", "", 0);
+    snprintf(path, sizeof path, "%s/etc/shared", test_dir());
+    CHECK_INT(stat(path, &st), 0);
+    real = sys;
+    shared_ino = st.st_ino;
+    sys.renameat = other_mount;
+    CHECK_INT(stage_open(&stage, NULL), E_OK);
+    CHECK_INT(put("etc/shared/g/agent.conf", "there"), E_OK);
+    CHECK_INT(put("etc/rules/a.xml", "here"), E_OK);
+    CHECK_STR(test_read_file("etc/shared/.picket/0", &n), "there");
+    CHECK_STR(test_read_file("queue/cluster/.stage/1", &n), "here");
+    finish();
+}
+
+/* ---- an item that is closed to us ---- */
+
+static int closed_os; /* what the folder of the rules says */
+
+static int closed_rules(struct sys *s, int at, const char *path, int flags, uint32_t mode) {
+    return strncmp(path, "etc/rules/", 10) == 0 ? -closed_os : real.open_beneath(s, at, path, flags, mode);
+}
+
+/* Its files are left out, each with its reason; those of the others come, and the next start is one. */
+TEST(a_closed_item_is_no_harm_to_the_others) {
+    static const int closed[] = {EACCES, EPERM, EROFS, ELOOP, ENOTDIR};
+    begin(1000);
+    real = sys;
+    sys.open_beneath = closed_rules;
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
+        closed_os = closed[i];
+        CHECK_INT(stage_open(&stage, NULL), E_OK);
+        CHECK_INT(put("etc/rules/a.xml", "x"), E_PATH);
+        CHECK_INT(put("etc/shared/a", "y"), E_OK);
+        stage_discard(&stage);
+        CHECK_INT(stage_attach(&stage, NULL), E_OK);
+        stage_discard(&stage);
+    }
+    closed_os = EMFILE; /* nothing that lasts: the set has to wait */
+    CHECK_INT(stage_open(&stage, NULL), E_OK);
+    CHECK(put("etc/rules/a.xml", "x") == E_SYS);
+    stage_discard(&stage);
+    CHECK(stage_attach(&stage, NULL) == E_SYS);
+    sys = real;
+    CHECK_INT(stage_attach(&stage, NULL), E_OK);
+    finish();
+}
+
 /* ---- owner ---- */
 
 static uint32_t owner[2], chowns;
