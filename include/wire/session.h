@@ -220,6 +220,8 @@ enum err session_request_blob(struct session *s, const char *command, struct blo
                               void *arg, struct error *e);
 /* Forgets the callbacks of arg's outstanding requests (they count as abandoned). */
 void session_forget(struct session *s, void *arg);
+/* The owner has had enough of the peer: falls silent, and the next session_step says STEP_FAILED. */
+void session_break(struct session *s, const struct error *why);
 bool session_can_request(const struct session *s); /* room for one more small request */
 
 /* Replies of at most SMALL_MAX_BYTES; counter is the request's. They always find room (session_rx_want saw to

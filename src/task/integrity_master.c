@@ -47,10 +47,17 @@ static void set_deadline(struct integrity_master *m, uint64_t after_ms) {
     loop_timer_set(m->env->loop, &m->deadline, m->env->loop->now_ms + after_ms);
 }
 
-/* Only a lease and a check have deadlines of their own; the requests of the rest have theirs in the session.
- */
+/* A lease and a check end with their time; so does sending (integrity_send.c), but a peer that takes its
+ * bytes drop by drop can only be got rid of with its link. */
 static void deadline_passed(void *arg) {
     struct integrity_master *m = arg;
+    if (m->state > IM_QUEUED) {
+        struct error why;
+        error_set(&why, E_TIME, 0, "the worker did not take its files in time");
+        session_break(m->session, &why);
+        m->kick(m->arg);
+        return;
+    }
     if (m->state == IM_CHECK) {
         char payload[WAZUH_ERROR_JSON_BYTES + 80];
         struct wazuh_error w;

@@ -164,6 +164,10 @@ void integrity_send_start(struct integrity_master *m) {
     }
     struct integrity_diff *diff = &m->checker->compare.diff;
     m->state = IM_ASK;
+    /* A worker gives up after one of these and says so (3039). One that neither takes its files nor gives up
+     * has slots that the others wait for: it gets another, for what was on the line, and no more. */
+    loop_timer_set(env->loop, &m->deadline,
+                   env->loop->now_ms + 2ull * env->intervals->timeout_receiving_file_ms);
     integrity_feed_init(&m->sender->feed, env->sys, env->root, env->manifest, env->items, diff, m->zip_limit);
     m->sender->feed.arg = m;
     m->sender->feed.left_out = left_out;

@@ -18,6 +18,11 @@ enum err session_fail(struct session *s, enum err code, const char *format, ...)
     return error_set(&s->error, code, 0, "%s", what);
 }
 
+void session_break(struct session *s, const struct error *why) {
+    if (!s->error.code)
+        s->error = *why;
+}
+
 uint64_t session_now(const struct session *s) {
     return sys_mono_ms(s->shared->sys);
 }

@@ -836,6 +836,36 @@ TEST(the_lease_and_the_check_have_their_times) {
     check_all_free();
 }
 
+/* It says that it lives, and takes a few bytes now and then: without an end to it, as many of its kind as
+ * there are deflaters would stop the synchronisation of all others for ever. */
+TEST(a_worker_that_takes_its_files_for_ever) {
+    static struct line slow, next;
+    begin(2, 1);
+    open_line(&slow, "slow");
+    open_line(&next, "next");
+    to_send(&slow);
+    ask_permission(&next, "True");
+    start(&next);
+    manifest(&next, true);
+    send_package(&next, true);
+    say_end(&next, next.id, PATH);
+    ANSWER(&next, "ok ---------", "File correctly received");
+    CHECK_INT(next.m.state, IM_QUEUED);
+    rig_pass(rig, 2 * 120000 - 1);
+    CHECK_INT(slow.m.state, IM_SEND);
+    CHECK_INT(slow.kicks, 0);
+    rig_pass(rig, 1);
+    CHECK_INT(slow.kicks, 1);
+    CHECK_INT(session_step(&slow.p->s), STEP_FAILED);
+    CHECK_INT(slow.p->s.error.code, E_TIME);
+    close_line(&slow);
+    CHECK_INT(next.m.state, IM_ASK);
+    rig_pass(rig, 2 * 120000 - 1); /* whoever waits does not pay for it */
+    CHECK_INT(session_step(&next.p->s), STEP_WAIT);
+    close_line(&next);
+    check_all_free();
+}
+
 /* ---- the queue for a deflater ---- */
 
 TEST(workers_wait_their_turn) {
