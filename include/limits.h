@@ -93,14 +93,20 @@
 #ifndef BODY_WINDOW_BYTES
 #define BODY_WINDOW_BYTES (160u << 10) /* one window, bytes; longer payloads go to the spool */
 #endif
+#ifndef DIVIDED_MAX
+#define DIVIDED_MAX 32u /* half-received divided messages of all sessions together */
+#endif
 #ifndef MESSAGES_MAX
-#define MESSAGES_MAX (WORKERS_MAX + LOCAL_CLIENTS_MAX + 32u) /* messages being received at once */
+#define MESSAGES_MAX (WORKERS_MAX + LOCAL_CLIENTS_MAX + DIVIDED_MAX) /* messages being received at once */
 #endif
 #ifndef DIVIDED_PER_SESSION
 #define DIVIDED_PER_SESSION 10u /* half-received divided messages of one session (error 3051) */
 #endif
 #ifndef FRAME_MAX_BYTES
 #define FRAME_MAX_BYTES (256u << 20) /* payload length of one frame (error 3050), bytes */
+#endif
+#ifndef DIVIDED_TIME_MS
+#define DIVIDED_TIME_MS 120000u /* from one frame of a divided message to the next, milliseconds */
 #endif
 #ifndef FRAME_TIME_MS
 #define FRAME_TIME_MS 30000u /* from a frame's header to its last byte, milliseconds */

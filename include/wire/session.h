@@ -53,6 +53,7 @@ struct message {
     struct fernet_dec fernet;
     struct blob body;    /* clear bytes; UNVERIFIED until the session says otherwise */
     uint64_t wire_bytes; /* payload bytes so far, all frames */
+    uint64_t parked_ms;  /* when the last frame of a divided one was complete */
     bool refused;        /* swallowed: body not kept; reply_code says why */
     int reply_code;      /* Wazuh code to answer with when refused; 0: an unknown command */
     uint8_t small[BODY_SMALL_BYTES];

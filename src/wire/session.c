@@ -81,6 +81,7 @@ static struct message *unpark(struct session *s, uint32_t counter) {
 }
 
 static void park(struct session *s, struct message *m) {
+    m->parked_ms = session_now(s);
     m->next = s->parked;
     s->parked = m;
     s->parked_count++;
@@ -101,6 +102,17 @@ static struct message *message_new(struct session *s, const struct frame_header 
     return m;
 }
 
+/* Has the session, or have all of them together, more half-received messages than they may? Half-received
+ * ones must leave a slot for each session's next message, or one peer's parking would close the links of
+ * others; how many of the slots in use are half-received is not known: the bound is on all of them. */
+static enum err divided_begin(struct session *s) {
+    if (s->parked_count >= DIVIDED_PER_SESSION)
+        return session_fail(s, E_LIMIT, "error 3051: %u divided messages at once", s->parked_count + 1u);
+    if (s->shared->messages->used >= DIVIDED_MAX)
+        return session_fail(s, E_POOL, "no room for one more divided message");
+    return E_OK;
+}
+
 /* Judges a frame before any byte of its payload is read. */
 static enum err frame_begin(struct session *s) {
     const struct frame_header *h = &s->frame.header;
@@ -108,8 +120,8 @@ static enum err frame_begin(struct session *s) {
         return session_fail(s, E_LIMIT, "error 3050: a frame of %u bytes", h->length);
     struct message *m = unpark(s, h->counter);
     if (!m) {
-        if (h->divided && s->parked_count >= DIVIDED_PER_SESSION)
-            return session_fail(s, E_LIMIT, "error 3051: %u divided messages at once", s->parked_count + 1u);
+        if (h->divided && divided_begin(s) != E_OK)
+            return s->error.code;
         m = message_new(s, h);
         if (!m)
             return s->error.code;
@@ -255,8 +267,24 @@ enum step session_step(struct session *s) {
     return more ? STEP_AGAIN : STEP_WAIT;
 }
 
+static uint64_t parked_deadline(const struct session *s) {
+    uint64_t first = UINT64_MAX;
+    for (const struct message *m = s->parked; m; m = m->next)
+        if (m->parked_ms + DIVIDED_TIME_MS < first)
+            first = m->parked_ms + DIVIDED_TIME_MS;
+    return first;
+}
+
+/* Reading pauses: what does not come is not the peer's fault. */
+static void parked_wait(struct session *s, uint64_t now_ms) {
+    for (struct message *m = s->parked; m; m = m->next)
+        m->parked_ms = now_ms;
+}
+
 uint64_t session_deadline(const struct session *s) {
-    uint64_t first = box_deadline(s), strings = xfer_string_deadline(s);
+    uint64_t first = box_deadline(s), strings = xfer_string_deadline(s), parked = parked_deadline(s);
+    if (parked < first)
+        first = parked;
     if (s->frame_deadline_ms < first)
         first = s->frame_deadline_ms;
     return strings < first ? strings : first;
@@ -270,6 +298,12 @@ enum err session_tick(struct session *s, uint64_t now_ms) {
             return session_fail(s, E_TIME, "the rest of a frame did not come within %u s",
                                 FRAME_TIME_MS / 1000u);
         s->frame_deadline_ms = now_ms + FRAME_TIME_MS; /* it is us who do not read */
+    }
+    if (parked_deadline(s) <= now_ms) {
+        if (session_rx_want(s) > 0)
+            return session_fail(s, E_TIME, "the rest of a divided message did not come within %u s",
+                                DIVIDED_TIME_MS / 1000u);
+        parked_wait(s, now_ms);
     }
     box_tick(s, now_ms);
     xfer_string_tick(s, now_ms);

@@ -549,6 +549,44 @@ TEST(eleventh_divided_message_closes) {
     CHECK_INT(p->shared.messages->used, 0);
 }
 
+TEST(divided_message_has_two_minutes_for_each_frame) {
+    struct peer *p = open_peer(TO_MASTER, NULL);
+    struct pieces d = pieces_make(p, 1, "echo", "abc", 3);
+    pieces_say(p, &d, 10);
+    CHECK_INT(session_deadline(&p->s), clock_.now_ms + DIVIDED_TIME_MS);
+    clock_.now_ms += DIVIDED_TIME_MS - 1;
+    CHECK_INT(session_tick(&p->s, clock_.now_ms), E_OK);
+    pieces_say(p, &d, 10);
+    clock_.now_ms += DIVIDED_TIME_MS - 1;
+    CHECK_INT(session_tick(&p->s, clock_.now_ms), E_OK);
+    pieces_say(p, &d, 1000);
+    CHECK(session_deadline(&p->s) == UINT64_MAX);
+    EXPECT(p, 1, "ok ---------", "abc");
+    d = pieces_make(p, 2, "echo", "abc", 3);
+    pieces_say(p, &d, 10);
+    clock_.now_ms += DIVIDED_TIME_MS;
+    peer_say_text(p, 3, "echo-c", "I live"); /* that is another matter */
+    CHECK_INT(session_tick(&p->s, clock_.now_ms), E_TIME);
+}
+
+/* Peers that begin many divided messages and end none take the slots of nobody else's messages. */
+TEST(divided_messages_leave_room_for_others) {
+    struct peer_opts opts = {.messages = DIVIDED_MAX + 1};
+    struct peer *p = open_peer(TO_MASTER, &opts);
+    void *slots[DIVIDED_MAX];
+    for (unsigned i = 0; i < DIVIDED_MAX - 1; i++)
+        slots[i] = pool_take(p->shared.messages);
+    struct pieces d = pieces_make(p, 1, "echo", "abc", 3);
+    CHECK_INT(pieces_say(p, &d, 10), E_OK);
+    peer_say_text(p, 2, "echo", "x"); /* a whole one has its place */
+    EXPECT(p, 2, "ok ---------", "x");
+    d = pieces_make(p, 3, "echo", "abc", 3);
+    CHECK_INT(pieces_say(p, &d, 10), E_POOL);
+    EXPECT_NOTHING(p);
+    for (unsigned i = 0; i < DIVIDED_MAX - 1; i++)
+        pool_give(p->shared.messages, slots[i]);
+}
+
 TEST(divided_over_256_mib_closes) {
     uint8_t header[FRAME_HEADER_BYTES];
     struct peer *p = open_peer(TO_MASTER, &plain);
