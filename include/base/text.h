@@ -29,6 +29,9 @@ void text_show(char *bytes, size_t n);
  * or holds a NUL. */
 bool text_copy(char *out, size_t cap, const char *bytes, size_t n);
 
+/* For strspn: what names and keys are made of. */
+#define TEXT_WORD_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
 /* Do n bytes hold part, which is not empty? */
 bool text_has(const char *bytes, size_t n, const char *part);
 

@@ -16,29 +16,34 @@
 /* Characters of src/config/cluster-config.c's C_VALID. */
 #define NAME_CHARS "!\"#$%&'-.0123456789:<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_abcdefghijklmnopqrstuvwxyz{|}~"
 
-static const struct {
-    char path[49];
-    bool never_empty; /* the C reader refuses it empty; others then have their default */
-} table[OPT_COUNT] = {
-    [OPT_DISABLED] = {"disabled", true},
-    [OPT_NAME] = {"name", true},
-    [OPT_NODE_NAME] = {"node_name", true},
-    [OPT_NODE_TYPE] = {"node_type", true},
-    [OPT_KEY] = {"key", false},
-    [OPT_PORT] = {"port", false},
-    [OPT_BIND_ADDR] = {"bind_addr", false},
-    [OPT_HIDDEN] = {"hidden", true},
-    [OPT_HELPER_DISABLED] = {"haproxy_helper/haproxy_disabled", true},
-    [OPT_HELPER_PROTOCOL] = {"haproxy_helper/haproxy_protocol", true},
-    [OPT_HELPER_CERT] = {"haproxy_helper/haproxy_cert", false},
-    [OPT_HELPER_PORT] = {"haproxy_helper/haproxy_port", false},
-    [OPT_HELPER_FREQUENCY] = {"haproxy_helper/frequency", false},
-    [OPT_HELPER_CHUNK] = {"haproxy_helper/agent_chunk_size", false},
-    [OPT_HELPER_RECONNECTION] = {"haproxy_helper/agent_reconnection_time", false},
-    [OPT_HELPER_STABILITY] = {"haproxy_helper/agent_reconnection_stability_time", false},
-    [OPT_HELPER_TOLERANCE] = {"haproxy_helper/imbalance_tolerance", false},
-    [OPT_HELPER_REMOVE] = {"haproxy_helper/remove_disconnected_node_after", false},
-};
+/* In the order of enum cluster_option. */
+static const char paths[] = "disabled\0"
+                            "name\0"
+                            "node_name\0"
+                            "node_type\0"
+                            "key\0"
+                            "port\0"
+                            "bind_addr\0"
+                            "hidden\0"
+                            "haproxy_helper/haproxy_disabled\0"
+                            "haproxy_helper/haproxy_protocol\0"
+                            "haproxy_helper/haproxy_cert\0"
+                            "haproxy_helper/haproxy_port\0"
+                            "haproxy_helper/frequency\0"
+                            "haproxy_helper/agent_chunk_size\0"
+                            "haproxy_helper/agent_reconnection_time\0"
+                            "haproxy_helper/agent_reconnection_stability_time\0"
+                            "haproxy_helper/imbalance_tolerance\0"
+                            "haproxy_helper/remove_disconnected_node_after\0";
+
+/* Options the C reader refuses empty; others then have their default. */
+#define NEVER_EMPTY                                                                                          \
+    (1u << OPT_DISABLED | 1u << OPT_NAME | 1u << OPT_NODE_NAME | 1u << OPT_NODE_TYPE | 1u << OPT_HIDDEN |    \
+     1u << OPT_HELPER_DISABLED | 1u << OPT_HELPER_PROTOCOL)
+
+static const char *path_of(int option) {
+    return text_item(paths, (size_t)option);
+}
 
 /* Accepted by Wazuh's readers, without meaning for a node. */
 static const char passed_over[] = "haproxy_helper\0"
@@ -122,7 +127,7 @@ static void on_node(struct cluster_options *o, const struct xml_option *x) {
 
 static void keep(struct cluster_options *o, enum cluster_option i, const struct xml_option *x) {
     if (!*x->value) {
-        if (table[i].never_empty)
+        if (NEVER_EMPTY & 1u << i)
             say(o, PROBLEM_ERROR, x->line, "<%s> is empty", x->path);
         return;
     }
@@ -137,11 +142,11 @@ static void on_option(void *arg, const struct xml_option *x) {
         o->helper = true;
         o->helper_line = x->line;
     }
-    for (int i = 0; i < OPT_COUNT; i++)
-        if (!strcmp(x->path, table[i].path)) {
-            keep(o, (enum cluster_option)i, x);
-            return;
-        }
+    ptrdiff_t i = text_find(paths, x->path);
+    if (i >= 0) {
+        keep(o, (enum cluster_option)i, x);
+        return;
+    }
     if (text_find(passed_over, x->path) >= 0)
         return;
     if (!strcmp(x->path, "nodes/node"))
@@ -172,11 +177,11 @@ static void check_texts(struct cluster_options *o) {
         if (!o->option[i].line)
             continue;
         if (o->option[i].cut) {
-            say(o, PROBLEM_ERROR, o->option[i].line, "<%s> is longer than %u bytes", table[i].path,
+            say(o, PROBLEM_ERROR, o->option[i].line, "<%s> is longer than %u bytes", path_of(i),
                 (unsigned)sizeof o->option[i].value - 1);
         } else if (has_outer_blanks(o->option[i].value)) {
             say(o, PROBLEM_ERROR, o->option[i].line,
-                "<%s> begins or ends with a blank, which counts as part of it", table[i].path);
+                "<%s> begins or ends with a blank, which counts as part of it", path_of(i));
             o->option[i].cut = true;
         }
     }
@@ -188,7 +193,7 @@ static bool check_yes_no(struct cluster_options *o, enum cluster_option i, bool 
         return otherwise;
     if (strcmp(v, "yes") && strcmp(v, "no"))
         say(o, PROBLEM_ERROR, o->option[i].line,
-            "Allowed values for '%s' field are 'yes' and 'no'. Found: '%s'", table[i].path, v);
+            "Allowed values for '%s' field are 'yes' and 'no'. Found: '%s'", path_of(i), v);
     return !strcmp(v, "yes");
 }
 
@@ -202,18 +207,17 @@ static void check_name(struct cluster_options *o, enum cluster_option i, char *o
     size_t good = strspn(v, NAME_CHARS);
     if (v[good] == ' ' || v[good] == '\t')
         say(o, PROBLEM_ERROR, o->option[i].line,
-            "<%s> has a blank: hello is divided at blanks, so no node could ever connect", table[i].path);
+            "<%s> has a blank: hello is divided at blanks, so no node could ever connect", path_of(i));
     else if (v[good])
         say(o, PROBLEM_ERROR, o->option[i].line, "Detected a not allowed character in <%s>: '%.4s'",
-            table[i].path, v + good);
+            path_of(i), v + good);
     if (!text_copy(out, NODE_NAME_BYTES, v, strlen(v)))
-        say(o, PROBLEM_ERROR, o->option[i].line, "<%s> is longer than %u characters", table[i].path,
+        say(o, PROBLEM_ERROR, o->option[i].line, "<%s> is longer than %u characters", path_of(i),
             NODE_NAME_BYTES - 1u);
 }
 
 /* Beyond the C reader: masters from 4.14.6 on demand it (error 3060), and the name becomes a folder. */
 static void check_node_name(struct cluster_options *o, const struct cluster_config *c) {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     const char *v = given(o, OPT_NODE_NAME);
     if (!v || v[strspn(v, NAME_CHARS)])
         return;
@@ -222,7 +226,7 @@ static void check_node_name(struct cluster_options *o, const struct cluster_conf
         say(o, PROBLEM_ERROR, line, "<node_name> '%s' cannot be the name of a folder", v);
         return;
     }
-    if (!v[strspn(v, plain)])
+    if (!v[strspn(v, "-" TEXT_WORD_CHARS)])
         return;
     const struct dialect *d = dialect_find(c->announced_version);
     if (!d || d->name_rule)
@@ -273,7 +277,6 @@ static void check_bind_addr(struct cluster_options *o, struct cluster_config *c)
 }
 
 static void check_key(struct cluster_options *o, uint32_t mode, struct cluster_config *c) {
-    static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
     uint32_t line = o->option[OPT_KEY].line;
     if (!line) {
         say(o, PROBLEM_ERROR, o->section_line, "Unspecified key");
@@ -285,7 +288,7 @@ static void check_key(struct cluster_options *o, uint32_t mode, struct cluster_c
             "the file is open to every user and holds the cluster's key: run chmod o= '%s%s%s'",
             o->root ? o->root : "", o->root ? "/" : "", o->file);
     const char *v = given(o, OPT_KEY);
-    if (v && strlen(v) == KEY_CHARS && strspn(v, word) == KEY_CHARS)
+    if (v && strlen(v) == KEY_CHARS && strspn(v, TEXT_WORD_CHARS) == KEY_CHARS)
         memcpy(c->key, v, KEY_CHARS + 1);
     else
         say(o, PROBLEM_ERROR, line, "Key must be 32 characters long and only have alphanumeric characters");
@@ -322,7 +325,7 @@ static void check_nodes(struct cluster_options *o, struct cluster_config *c) {
 
 /* Path without "haproxy_helper/". */
 static const char *helper_word(enum cluster_option i) {
-    return strchr(table[i].path, '/') + 1;
+    return strchr(path_of(i), '/') + 1;
 }
 
 static void helper_number(struct cluster_options *o, enum cluster_option i, uint64_t min, uint64_t max) {

@@ -214,9 +214,10 @@ static const struct interval {
     uint8_t group;
     char name[35];
     uint16_t min;
-    uint64_t max;
+    uint32_t max;
     int16_t place; /* offset in struct intervals, or -1 */
-    bool seconds, wide;
+    bool seconds;
+    bool wide; /* 64 bits, and no maximum */
 } table[] = {
 #define MS(group, name, field, min)                                                                          \
     { group, name, min, SECONDS_MAX, offsetof(struct intervals, field), true, false }
@@ -243,8 +244,8 @@ static const struct interval {
     MS(COMMUNICATION, "timeout_cluster_request", timeout_cluster_request_ms, 1),
     UNUSED(COMMUNICATION, "timeout_dapi_request"),
     MS(COMMUNICATION, "timeout_receiving_file", timeout_receiving_file_ms, 1),
-    {COMMUNICATION, "max_zip_size", 1024, UINT64_MAX, offsetof(struct intervals, max_zip_size), false, true},
-    {COMMUNICATION, "min_zip_size", 1024, UINT64_MAX, offsetof(struct intervals, min_zip_size), false, true},
+    {COMMUNICATION, "max_zip_size", 1024, 0, offsetof(struct intervals, max_zip_size), false, true},
+    {COMMUNICATION, "min_zip_size", 1024, 0, offsetof(struct intervals, min_zip_size), false, true},
 #undef MS
 #undef UNUSED
 };
@@ -283,10 +284,10 @@ static void put(struct intervals *out, const struct interval *row, uint64_t v) {
 }
 
 static void read_number(struct reading *r, size_t v, const struct interval *row, struct intervals *out) {
-    uint64_t n;
-    if (!json_get_uint(&r->doc, v, row->max, &n) || n < row->min)
+    uint64_t n, max = row->wide ? UINT64_MAX : row->max;
+    if (!json_get_uint(&r->doc, v, max, &n) || n < row->min)
         say(r, PROBLEM_ERROR, v, "\"%s\" must be a whole number from %llu to %llu%s", row->name,
-            (unsigned long long)row->min, (unsigned long long)row->max, row->seconds ? " (seconds)" : "");
+            (unsigned long long)row->min, (unsigned long long)max, row->seconds ? " (seconds)" : "");
     else
         put(out, row, n);
 }

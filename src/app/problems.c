@@ -4,6 +4,8 @@
  * problem is put behind the last one of the same file that does not lie below it. */
 #include "app/problems.h"
 
+#include "wire/wazuh_error.h"
+
 #include <string.h>
 
 void problems_init(struct problems *p) {
@@ -68,31 +70,24 @@ void problems_print(const struct problems *p, struct text *out) {
         text_format(out, "and %u more\n", p->dropped);
 }
 
-/* framework/wazuh/core/exception.py: str() of an exception is "Error <code> - <message>: <extra>". */
-static const char *code_words(uint16_t code) {
-    switch (code) {
-    case WAZUH_BAD_CLUSTER:
-        return "Error 3004 - Error in cluster configuration: ";
-    case WAZUH_BAD_ITEMS:
-        return "Error 3005 - Error reading cluster JSON file: ";
-    case WAZUH_NO_CONFIG:
-        return "Error 3006 - Error reading cluster configuration: ";
-    default:
-        return "";
-    }
-}
-
 void problems_log(const struct problems *p, struct log *log) {
     static const enum log_level levels[] = {LOG_ERROR, LOG_WARNING, LOG_INFO};
     for (uint32_t i = 0; i < p->count; i++) {
         const struct problem *one = &p->list[i];
-        char where[24] = "";
+        char words[sizeof one->text + 64], where[24];
         struct text t;
+        text_init(&t, words, sizeof words);
+        if (one->level == PROBLEM_ERROR && one->code) {
+            struct wazuh_error w;
+            wazuh_error_set(&w, WAZUH_CLUSTER_ERROR, one->code, one->text);
+            wazuh_error_words(&t, &w);
+        } else {
+            text_str(&t, one->text);
+        }
         text_init(&t, where, sizeof where);
         if (one->line)
             text_format(&t, ":%u", one->line);
-        log_line(log, levels[one->level], "Cluster", "Main", "%s%s (%s%s)",
-                 one->level == PROBLEM_ERROR ? code_words(one->code) : "", one->text, one->file, where);
+        log_line(log, levels[one->level], "Cluster", "Main", "%s (%s%s)", words, one->file, where);
     }
     if (p->dropped)
         log_line(log, LOG_ERROR, "Cluster", "Main", "and %u more problems in the configuration", p->dropped);

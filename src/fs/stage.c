@@ -50,10 +50,6 @@ static void give_fd(struct stage *s, int *fd) {
     *fd = -1;
 }
 
-static enum err sys_error(struct error *e, int r, const char *what) {
-    return error_os(e, r, "%s", what);
-}
-
 static int open_dir(struct stage *s, int at, const char *path) {
     return s->sys->open_beneath(s->sys, at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 }
@@ -62,14 +58,14 @@ static int open_dir(struct stage *s, int at, const char *path) {
 static enum err open_stage_dir(struct stage *s, struct error *e) {
     int r = s->sys->mkdirat(s->sys, s->folder, STAGE_DIR, 0700);
     if (r < 0 && r != -EEXIST)
-        return sys_error(e, r, "cannot make " QUEUE "/" STAGE_DIR);
+        return error_os(e, r, "cannot make " QUEUE "/" STAGE_DIR);
     s->dir = open_dir(s, s->folder, STAGE_DIR);
     if (s->dir < 0)
-        return sys_error(e, s->dir, "cannot open " QUEUE "/" STAGE_DIR);
+        return error_os(e, s->dir, "cannot open " QUEUE "/" STAGE_DIR);
     struct sys_stat st;
     r = s->sys->fstat(s->sys, s->dir, &st);
     if (r < 0)
-        return sys_error(e, r, "cannot look at " QUEUE "/" STAGE_DIR);
+        return error_os(e, r, "cannot look at " QUEUE "/" STAGE_DIR);
     s->dev = st.dev;
     return E_OK;
 }
@@ -113,7 +109,7 @@ static enum err give_up_journal(struct stage *s, struct error *e) {
     int r = s->sys->unlinkat(s->sys, s->folder, STAGE_JOURNAL, false);
     if (r == 0)
         r = s->sys->fsync(s->sys, s->folder);
-    return r == 0 || r == -ENOENT ? E_OK : sys_error(e, r, "cannot remove " QUEUE "/" STAGE_JOURNAL);
+    return r == 0 || r == -ENOENT ? E_OK : error_os(e, r, "cannot remove " QUEUE "/" STAGE_JOURNAL);
 }
 
 static enum err open_empty(struct stage *s, struct error *e) {
@@ -128,7 +124,7 @@ static enum err open_empty(struct stage *s, struct error *e) {
         return error_set(e, E_SYS, 0, "cannot empty " QUEUE "/" STAGE_DIR);
     clear_item_stages(s);
     s->index = s->sys->openat(s->sys, s->dir, INDEX_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return s->index < 0 ? sys_error(e, s->index, "cannot make the index of the stage") : E_OK;
+    return s->index < 0 ? error_os(e, s->index, "cannot make the index of the stage") : E_OK;
 }
 
 void stage_close(struct stage *s) {
@@ -155,7 +151,7 @@ enum err stage_attach(struct stage *s, struct error *e) {
     stage_close(s);
     s->folder = open_dir(s, s->root, QUEUE);
     if (s->folder < 0)
-        return sys_error(e, s->folder, "cannot open " QUEUE);
+        return error_os(e, s->folder, "cannot open " QUEUE);
     enum err code = open_stage_dir(s, e);
     for (uint8_t i = 0; code == E_OK && i < s->items->count; i++) {
         int fd = open_item_stage(s, i);
@@ -189,7 +185,7 @@ enum err stage_flush(const struct stage *s, struct error *e) {
     for (size_t i = 0; r >= 0 && i < ITEMS_MAX; i++)
         if (s->item_dir[i] >= 0)
             r = s->sys->syncfs(s->sys, s->item_dir[i]);
-    return r < 0 ? sys_error(e, r, "cannot flush the stage to disk") : E_OK;
+    return r < 0 ? error_os(e, r, "cannot flush the stage to disk") : E_OK;
 }
 
 /* ---- where an item's files are staged ---- */
@@ -272,7 +268,7 @@ static enum err index_flush(struct stage *s, struct error *e) {
         ptrdiff_t n =
             s->sys->pwrite(s->sys, s->index, s->index_buf + done, s->index_fill - done, start + done);
         if (n <= 0)
-            return sys_error(e, n < 0 ? (int)n : -EIO, "cannot write the index of the stage");
+            return error_os(e, n < 0 ? n : -EIO, "cannot write the index of the stage");
         done += (uint32_t)n;
     }
     s->index_fill = 0;
@@ -311,7 +307,7 @@ static enum err index_read(struct stage *s, uint64_t offset, struct stage_record
             n = s->sys->pread(s->sys, s->index, bytes + have, sizeof bytes - have, offset + have);
         }
         if (n <= 0)
-            return sys_error(e, n < 0 ? (int)n : -EIO, "cannot read the index of the stage");
+            return error_os(e, n < 0 ? n : -EIO, "cannot read the index of the stage");
         have = offset >= on_disk ? want : have + (size_t)n;
         if (have < sizeof head)
             continue;
@@ -389,7 +385,7 @@ enum err stage_begin(struct stage *s, const char *path, size_t len, struct error
     int fd = s->sys->openat(s->sys, stage_dir_of(s, s->file_item), name,
                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return sys_error(e, fd, "cannot make a file in the stage");
+        return error_os(e, fd, "cannot make a file in the stage");
     s->file = fd;
     s->file_bytes = 0;
     memcpy(s->path, path, len);

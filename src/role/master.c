@@ -19,7 +19,7 @@ static struct peer *find_peer(struct master *m, const char *name) {
 /* ---- hello ---- */
 
 static bool is_node_name(const char *name) {
-    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    size_t n = strspn(name, "-" TEXT_WORD_CHARS);
     return n > 0 && name[n] == '\0';
 }
 

@@ -76,7 +76,7 @@ void linux_close_range(unsigned first, unsigned last) {
         return;
 #endif
     struct rlimit limit;
-    rlim_t end = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > 65536 ? 65536 : limit.rlim_cur;
+    rlim_t end = prlimit(0, RLIMIT_NOFILE, NULL, &limit) || limit.rlim_cur > 65536 ? 65536 : limit.rlim_cur;
     for (unsigned fd = first; fd <= last && fd < end; fd++)
         close((int)fd);
 }

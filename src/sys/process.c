@@ -99,11 +99,11 @@ void process_umask(uint32_t mask) {
 
 int process_files_limit(uint32_t count) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) < 0)
         return -errno;
     if (limit.rlim_cur < count) {
         limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : count;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        if (prlimit(0, RLIMIT_NOFILE, &limit, NULL) < 0)
             return -errno;
     }
     return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int)limit.rlim_cur;
@@ -111,7 +111,7 @@ int process_files_limit(uint32_t count) {
 
 int process_harden(void) {
     struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+    if (prlimit(0, RLIMIT_CORE, &none, NULL) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
     return 0;

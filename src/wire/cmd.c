@@ -5,13 +5,13 @@
 
 struct row {
     char text[12];
-    uint32_t least, most; /* clear payload bytes */
-    unsigned to;
+    uint8_t to, least;
+    uint32_t most; /* least and most: clear payload bytes */
 };
 
 static const struct row rows[CMD_COUNT] = {
     [CMD_UNKNOWN] = {"", 0, 0, 0},
-#define CMD(id, text, to, least, most) [id] = {text, least, most, to},
+#define CMD(id, text, to, least, most) [id] = {text, to, least, most},
 #include "cmds.def"
 #undef CMD
 };
