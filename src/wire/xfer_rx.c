@@ -64,6 +64,22 @@ static size_t count(const struct session *s) {
     return n;
 }
 
+static struct xfer_rx *take(struct session *s) {
+    return count(s) < XFER_FILES_PER_SESSION ? pool_take(s->shared->receivers) : NULL;
+}
+
+/* Gives up the oldest file that failed, or whose task is over: a peer that lost track of its files and never
+ * ends them would else send us none until it connects anew. */
+static bool drop_failed(struct session *s) {
+    struct xfer_rx *oldest = NULL;
+    for (struct xfer_rx *x = s->files; x; x = x->next) /* the newest first */
+        if (x->failed)
+            oldest = x;
+    if (oldest)
+        end_file(s, oldest, false);
+    return oldest != NULL;
+}
+
 void xfer_rx_begin(struct session *s, struct message *m) {
     uint8_t buf[XFER_PATH_BYTES];
     size_t n = 0;
@@ -76,7 +92,9 @@ void xfer_rx_begin(struct session *s, struct message *m) {
     struct xfer_rx *x = xfer_rx_find(s, path, n);
     if (x) /* begun anew, as in a real node */
         end_file(s, x, false);
-    x = count(s) < XFER_FILES_PER_SESSION ? pool_take(s->shared->receivers) : NULL;
+    x = take(s);
+    if (!x && drop_failed(s))
+        x = take(s);
     if (!x) {
         tx_reply_error(s, m->counter, WAZUH_CLUSTER_ERROR, 3000, "too many files are being received");
         return;

@@ -5,6 +5,7 @@
 #include "test/harness/harness.h"
 #include "test/harness/session_peer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PATH "/queue/cluster/w1/a.zip"
@@ -193,6 +194,28 @@ TEST(path_has_less_than_320_bytes) {
             EXPECT(p, 1, "err --------", "Write path not allowed");
         peer_close(p);
     }
+}
+
+/* Files whose task ended, and which their sender never ends, make way for new ones; the oldest first. */
+TEST(files_that_failed_make_way) {
+    struct peer *p = open_peer(TO_MASTER, NULL);
+    char path[64];
+    for (uint32_t i = 0; i < XFER_FILES_PER_SESSION; i++) {
+        snprintf(path, sizeof path, PATH "%u", i);
+        peer_say_text(p, i, "new_file", path);
+        EXPECT(p, i, "ok  --------", "Ready to receive new file");
+        if (i > 0)
+            xfer_rx_orphan(&p->s, path);
+    }
+    peer_log_clear(p);
+    peer_say_text(p, 10, "new_file", PATH "10");
+    EXPECT(p, 10, "ok  --------", "Ready to receive new file");
+    PEER_LOG(p, "file_end " PATH "1 bad\nfile_begin " PATH "10\n");
+    peer_say_text(p, 11, "file_upd", PATH "0 still there");
+    EXPECT(p, 11, "ok ---------", "File updated");
+    peer_say_text(p, 12, "file_upd", PATH "1 gone");
+    EXPECT(p, 12, "err --------", INTERNAL("b'" PATH "1'"));
+    CHECK_INT(p->shared.receivers->used, XFER_FILES_PER_SESSION);
 }
 
 TEST(text_of_a_short_message_ends_with_nul) {
