@@ -75,13 +75,20 @@ static void deadline_passed(void *arg) {
 
 /* ---- requests of the worker ---- */
 
+/* A manifest of as many files as fit, of the longest description each: a quarter of a megabyte that inflates
+ * to a gigabyte of descriptions would stop all other links for many seconds. */
+#define MANIFEST_MOST_BYTES ((uint64_t)FILES_MAX * JSON_MEMBER_BYTES)
+
 static bool take_checker(struct integrity_master *m) {
     const struct integrity_env *env = m->env;
+    uint64_t most = env->intervals->max_zip_size;
+    if (most > MANIFEST_MOST_BYTES)
+        most = MANIFEST_MOST_BYTES;
     m->checker = pool_take(env->checkers);
     if (!m->checker)
         return false;
     integrity_compare_init(&m->checker->compare, m->checker->dec, env->manifest, env->items,
-                           &env->scanner->scan.last, env->intervals->max_zip_size, env->windows, env->spill);
+                           &env->scanner->scan.last, most, env->windows, env->spill);
     return true;
 }
 

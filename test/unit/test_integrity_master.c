@@ -836,6 +836,29 @@ TEST(the_lease_and_the_check_have_their_times) {
     check_all_free();
 }
 
+/* What a check may inflate and keep: not what a whole synchronisation may, which is a gigabyte. */
+TEST(a_manifest_has_its_measure) {
+    static struct line l;
+    begin(1, 1);
+    open_line(&l, "w1");
+    ask_permission(&l, "True");
+    CHECK_INT(l.m.checker->compare.diff.extra.limit, (uint64_t)FILES_MAX * JSON_MEMBER_BYTES);
+    close_line(&l);
+    rig->intervals.max_zip_size = 100;
+    open_line(&l, "w1");
+    ask_permission(&l, "True");
+    CHECK_INT(l.m.checker->compare.diff.extra.limit, 100);
+    start(&l);
+    say(&l, "new_file", "/" PATH);
+    ANSWER(&l, "ok  --------", "Ready to receive new file");
+    manifest(&l, false);
+    struct error e;
+    struct sink *sink = &l.m.checker->compare.sink;
+    CHECK_INT(sink->write(sink, l.package, l.package_n, &e), E_LIMIT);
+    close_line(&l);
+    check_all_free();
+}
+
 /* It says that it lives, and takes a few bytes now and then: without an end to it, as many of its kind as
  * there are deflaters would stop the synchronisation of all others for ever. */
 TEST(a_worker_that_takes_its_files_for_ever) {
