@@ -249,16 +249,19 @@ def test_damage_is_repaired():
 
 
 def test_folder_in_the_way():
-    """A folder at the worker where the master has a file, and the other way round: the rest is
-    synchronised."""
+    """A folder at the worker where the master has a file, and the other way round: an empty one makes way; one
+    that holds what is nobody's to delete stays, and the rest is synchronised."""
     m, w = pair()
-    os.makedirs(w.path('etc/lists/clash'))
-    w.write({'etc/lists/clash2': b'a file'})
-    m.write({'etc/lists/clash': b'a file', 'etc/lists/clash2/inside': b'x', 'etc/lists/beside': b'beside'})
+    os.makedirs(w.path('etc/lists/hollow'))
+    w.write({'etc/lists/clash/ar.conf': b'excluded', 'etc/lists/clash2': b'a file'})
+    m.write({'etc/lists/clash': b'a file', 'etc/lists/hollow': b'another', 'etc/lists/clash2/inside': b'x', 'etc/lists/beside': b'beside'})
     wait(lambda: w.read('etc/lists/beside') == b'beside', 'the rest to be synchronised')
+    assert w.read('etc/lists/hollow') == b'another'
+    assert w.read('etc/lists/clash/ar.conf') == b'excluded'
     m.remove('etc/lists/clash')
     m.remove('etc/lists/clash2/inside')
     os.rmdir(m.path('etc/lists/clash2'))
+    w.remove('etc/lists/clash/ar.conf')
     os.rmdir(w.path('etc/lists/clash'))
     settled(m, w)
 
