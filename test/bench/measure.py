@@ -5,32 +5,21 @@ import subprocess
 import time
 
 import lib
+import processes
 import sets
 
 NORMAL = {f'{section}.{key}': value for section, keys in lib.cluster_json({})['intervals'].items() for key, value in keys.items()}
 FAST = {**NORMAL, 'worker.sync_integrity': 1, 'master.recalculate_integrity': 1}
 
 
-def processes(node):
-    """A node's process and its descendants."""
-    found, todo = [], [node.proc.pid]
-    while todo:
-        pid = todo.pop()
-        found.append(pid)
-        for task in os.listdir(f'/proc/{pid}/task'):
-            with open(f'/proc/{pid}/task/{task}/children') as f:
-                todo += [int(x) for x in f.read().split()]
-    return found
-
-
 def cpu(node):
     """Seconds so far; the clock of a process is exact and counts its ended threads too (clock_getcpuclockid(3))."""
-    return sum(time.clock_gettime((~pid << 3) | 2) for pid in processes(node))
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in processes.tree(node.proc.pid))
 
 
 def proc_kb(node, name, word):
     total = 0
-    for pid in processes(node):
+    for pid in processes.tree(node.proc.pid):
         with open(f'/proc/{pid}/{name}') as f:
             total += int(re.search(rf'^{word}:\s+(\d+) kB', f.read(), re.M)[1])
     return total

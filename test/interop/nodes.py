@@ -23,6 +23,7 @@ os.environ['WAZUH_VERSION'] = version()  # what lib's nodes announce
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'system'))
 import lib  # noqa: E402
+import processes  # noqa: E402
 from fake_wdb import Wdb  # noqa: E402
 
 PYTHON = '/usr/bin/python3'
@@ -110,6 +111,11 @@ class Wazuh(lib.Node):
         for path in glob.glob(self.path('var/run/wazuh-clusterd*.pid')):
             os.unlink(path)
         return super().start(ready, timeout)
+
+    def kill(self):
+        if self.alive():
+            processes.kill(self.proc.pid)  # its pool outlives it
+        super().kill()
 
 
 WAYS = {'wazuh master': (Wazuh, lib.Node), 'picket master': (lib.Node, Wazuh)}
