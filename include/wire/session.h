@@ -37,7 +37,8 @@ struct session_shared {
     struct pool *receivers; /* struct xfer_rx */
     struct pool *strings;   /* struct xfer_string */
     struct spill *spill;
-    uint64_t message_bytes; /* longest clear message or string kept, bytes (<= spool) */
+    uint64_t message_bytes; /* the spool: what all sessions may have on disk, bytes. One may have a quarter of
+                               it, or 16 MiB if that is more; the rest of its messages is refused (3000) */
     uint32_t request_ms;    /* timeout_cluster_request */
     uint8_t *scratch;       /* SESSION_SCRATCH_BYTES for the duration of one call */
     uint8_t *rx;            /* SESSION_SCRATCH_BYTES more, for whoever reads the sockets */

@@ -223,14 +223,43 @@ static enum err frame_end(struct session *s) {
     return E_OK;
 }
 
+/* A real node sends files in messages of 5 MiB; this much a session may have on the disk however small the
+ * spool is. */
+#define SESSION_SPILL_LEAST (16u << 20)
+
+static uint64_t on_disk(const struct blob *b) {
+    return b->handle >= 0 ? b->size : 0;
+}
+
+/* Whoever begins long messages and strings and ends none, or asks for long echoes and takes them drop by
+ * drop, must leave room on the disk for the others: a session has a quarter of the spool. */
+static bool spills_too_much(const struct session *s, size_t n) {
+    uint64_t most = s->shared->message_bytes / 4, sum = n;
+    if (most < SESSION_SPILL_LEAST)
+        most = SESSION_SPILL_LEAST;
+    for (const struct message *m = s->parked; m; m = m->next)
+        sum += on_disk(&m->body);
+    for (const struct xfer_string *x = s->strings; x; x = x->next)
+        sum += on_disk(&x->body);
+    for (unsigned i = 0; i < s->queue_count; i++) {
+        const struct tx_item *item = &s->queue[(s->queue_head + i) % TX_QUEUE_MAX];
+        sum += item->from_blob ? on_disk(&item->body) : 0;
+    }
+    sum += s->consuming ? on_disk(&s->consuming->body) : 0;
+    return sum + on_disk(&s->current->body) > most;
+}
+
 static enum err event(struct session *s, const struct frame_event *ev) {
     enum err err = E_OK;
     if (ev->kind == FRAME_BAD)
         return session_fail(s, E_FRAME, "not a frame's header");
     if (ev->kind == FRAME_HEADER)
         err = frame_begin(s);
-    else if (ev->kind == FRAME_BODY)
+    if (ev->kind == FRAME_BODY) {
+        if (spills_too_much(s, ev->n))
+            message_refuse(s->current, 3000);
         message_push(s->shared, s->current, s->plain, ev->bytes, ev->n);
+    }
     return !err && ev->last ? frame_end(s) : err;
 }
 

@@ -592,6 +592,28 @@ TEST(divided_message_has_two_minutes_for_each_frame) {
     CHECK_INT(session_tick(&p->s, clock_.now_ms), E_TIME);
 }
 
+/* One that is not completed may lie on the disk, but not so much that nobody else's message can. */
+TEST(one_session_has_its_share_of_the_spool) {
+    uint8_t header[FRAME_HEADER_BYTES];
+    struct peer *p = open_peer(TO_MASTER, &plain);
+    size_t n = 10u << 20; /* of 16 MiB, a quarter of the usual 64 */
+    uint8_t *big = test_keep(calloc(1, n));
+    frame_header_write(header, 1, (uint32_t)n, "echo", true);
+    peer_push(p, header, sizeof header);
+    CHECK_INT(peer_push(p, big, n), E_OK);
+    frame_header_write(header, 2, (uint32_t)n, "echo", false);
+    peer_push(p, header, sizeof header);
+    CHECK_INT(peer_push(p, big, n), E_OK);
+    EXPECT(p, 2, "err --------", CLUSTER("3000", "echo of 10485760 bytes on the wire"));
+    CHECK_INT(p->s.parked->body.size, n);
+    frame_header_write(header, 1, 5u << 20, "file_upd", false); /* the command is the first frame's */
+    peer_push(p, header, sizeof header);
+    CHECK_INT(peer_push(p, big, 5u << 20), E_OK);
+    struct peer_seen seen;
+    CHECK(peer_next(p, &seen));
+    CHECK_INT(seen.counter, 1);
+}
+
 /* Peers that begin many divided messages and end none take the slots of nobody else's messages. */
 TEST(divided_messages_leave_room_for_others) {
     struct peer_opts opts = {.messages = DIVIDED_MAX + 1};
