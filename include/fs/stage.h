@@ -84,6 +84,10 @@ enum err stage_end(struct stage *s, struct error *e);
 /* The record of a path: E_GONE when it was not staged; E_SYS when the index cannot be read. */
 enum err stage_find(struct stage *s, const char *path, size_t len, struct stage_record *out, struct error *e);
 
+/* Gives what was made for staging to the owner of the files: a node that stayed root must not leave behind
+ * what keeps the next one, which does not, from starting. */
+void stage_own(const struct stage *s, int fd);
+
 /* The folder the files of an item are staged in; valid while the stage is open. */
 static inline int stage_dir_of(const struct stage *s, uint8_t item) {
     return s->item_dir[item] >= 0 ? s->item_dir[item] : s->dir;

@@ -130,6 +130,8 @@ static enum err open_parts(struct node *n, const struct node_setup *setup, struc
     setup->sys->mkdirat(setup->sys, setup->root, "queue/cluster", 0770);
     snprintf(spool, sizeof spool, "queue/cluster/%s", c->node_name);
     err = spool_open(&n->env.spool, setup->sys, setup->root, spool, c->spool_bytes, e);
+    if (err == E_OK && setup->uid != UINT32_MAX) /* see stage_own */
+        setup->sys->fchown(setup->sys, n->env.spool.dir, setup->uid, setup->gid);
     if (err == E_OK)
         err = recover(n, setup, seed, e);
     if (err == E_OK)

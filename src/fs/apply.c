@@ -145,8 +145,11 @@ enum err apply_member(struct apply *a, const struct manifest_member *m, struct e
         refuse(a, m->path, &why);
         return E_OK;
     }
-    if (code == E_OK && a->journal.fd < 0)
+    if (code == E_OK && a->journal.fd < 0) {
         code = apply_journal_create(&a->journal, a->stage->folder, &why);
+        if (code == E_OK)
+            stage_own(a->stage, a->journal.fd);
+    }
     if (code == E_OK)
         code = apply_journal_append(&a->journal, &r, &why);
     if (code == E_OK)

@@ -54,6 +54,11 @@ static int open_dir(struct stage *s, int at, const char *path) {
     return s->sys->open_beneath(s->sys, at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
+void stage_own(const struct stage *s, int fd) {
+    if (s->uid != UINT32_MAX || s->gid != UINT32_MAX)
+        s->sys->fchown(s->sys, fd, s->uid, s->gid); /* refused: not needed today */
+}
+
 /* Opens .stage in the folder queue/cluster, which is open; made when it is missing. */
 static enum err open_stage_dir(struct stage *s, struct error *e) {
     int r = s->sys->mkdirat(s->sys, s->folder, STAGE_DIR, 0700);
@@ -67,6 +72,7 @@ static enum err open_stage_dir(struct stage *s, struct error *e) {
     if (r < 0)
         return error_os(e, r, "cannot look at " QUEUE "/" STAGE_DIR);
     s->dev = st.dev;
+    stage_own(s, s->dir);
     return E_OK;
 }
 
@@ -234,6 +240,8 @@ static int make_item_stage(struct stage *s, uint8_t item) {
         fd = open_dir(s, at, ITEM_STAGE_DIR);
     s->sys->close(s->sys, at);
     s->item_dir[item] = fd < 0 ? -1 : fd;
+    if (fd >= 0)
+        stage_own(s, fd);
     return fd < 0 ? fd : 0;
 }
 
