@@ -202,6 +202,7 @@ void strangers_add(struct strangers *all, int fd, const struct sys_addr *peer) {
         last = &(*last)->next;
     *last = s;
     set_timer(all);
+    ready(s, SYS_POLLIN); /* who spoke already is heard now, before those behind him can push him out */
 }
 
 void strangers_init(struct strangers *all, struct role_env *env, struct pool *pool,

@@ -201,6 +201,34 @@ TEST(one_address_has_its_share) {
     HEARS(g[5], "ok", "x");
 }
 
+/* Many workers behind one address come back in the same moment, while the loop was busy: who has said its
+ * hello when it is accepted is heard, however many come behind it. */
+TEST(a_crowd_of_one_address_that_speaks_at_once) {
+    struct sim_guest *g[2 * STRANGERS_PER_ADDRESS];
+    struct sys_addr from;
+    begin();
+    answer = REFUSE;
+    for (unsigned i = 0; i < 2 * STRANGERS_PER_ADDRESS; i++) {
+        g[i] = &guests[guest_count];
+        guest_init(g[i], &net, "10.0.0.7", KEY, 100 + guest_count++);
+        guest_connect(g[i], "10.0.0.1", 1516);
+        run(5);
+        guest_ask_text(g[i], "hello", HELLO);
+    }
+    run(5);
+    for (unsigned i = 0; i < 2 * STRANGERS_PER_ADDRESS; i++) {
+        int fd = sys.accept(&sys, door, &from);
+        CHECK(fd >= 0);
+        strangers_add(&all, fd, &from);
+    }
+    run(5);
+    CHECK_INT(hellos, 2 * STRANGERS_PER_ADDRESS);
+    for (unsigned i = 0; i < 2 * STRANGERS_PER_ADDRESS; i++) {
+        CHECK(guest_hear(g[i], &h));
+        CHECK_STR(h.command, "err");
+    }
+}
+
 TEST(all_slots_are_taken) {
     struct sim_guest *g[SLOTS + 4];
     char address[16];
