@@ -155,7 +155,7 @@ enum err node_open(struct node *n, const struct node_setup *setup, struct error 
     n->env.picket_version = setup->picket_version;
     n->env.started_ms = n->loop.now_ms;
     n->env.cycle_ms =
-        10000u + 3ull * (c->intervals.recalculate_integrity_ms + c->intervals.sync_integrity_ms);
+        10000u + 3ull * c->intervals.recalculate_integrity_ms + 3ull * c->intervals.sync_integrity_ms;
     n->env.unsynced.count = 0;
     n->env.spool.dir = -1;
     enum err err = open_parts(n, setup, e);
