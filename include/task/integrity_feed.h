@@ -10,7 +10,7 @@
 #include "base/blob.h"
 #include "fs/manifest_json.h"
 #include "fs/package_enc.h"
-#include "wire/xfer.h"
+#include "task/pace.h"
 
 #define METADATA_NAME "files_metadata.json"
 
@@ -32,7 +32,9 @@ struct integrity_feed {
     uint64_t limit; /* deflated bytes of all files together, at most, but for what deflating adds to them */
     void *arg;
     void (*left_out)(void *arg, const char *path, const char *why);
-    struct xfer_tx **xfer; /* the transfer that takes the package, once there is one; NULL: always deflate */
+    bool compress_always;
+    struct pace pace;
+    uint64_t plain; /* bytes read from all members */
     /* progress */
     uint64_t deflated;
     uint32_t slot;          /* file being read, or the next to look at */

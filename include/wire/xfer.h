@@ -78,10 +78,6 @@ enum err xfer_send_string(struct session *s, struct source *source, uint64_t tot
  * a digest that cannot be right: a file cut short must not look whole. */
 void xfer_tx_cancel(struct xfer_tx *x);
 
-/* Does the peer wait for us? Less than half of what may be under way is, so the line and the peer are faster
- * than the source. False before the first chunk was acknowledged, and while it is one at a time. */
-bool xfer_tx_is_starved(const struct xfer_tx *x);
-
 /* A file being received. */
 struct xfer_rx {
     struct xfer_rx *next;

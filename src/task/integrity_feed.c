@@ -192,7 +192,10 @@ static enum err read_metadata(struct integrity_feed *f, uint8_t *buf, size_t cap
 
 static enum err read_member(struct package_feed *feed, uint8_t *buf, size_t cap, size_t *n, struct error *e) {
     struct integrity_feed *f = (struct integrity_feed *)feed;
-    return f->in_metadata ? read_metadata(f, buf, cap, n, e) : read_file(f, buf, cap, n, e);
+    enum err err = f->in_metadata ? read_metadata(f, buf, cap, n, e) : read_file(f, buf, cap, n, e);
+    if (err == E_OK)
+        f->plain += *n;
+    return err;
 }
 
 static void done(struct package_feed *feed, uint64_t plain_bytes, uint64_t deflated_bytes, bool whole) {
@@ -209,10 +212,9 @@ static void done(struct package_feed *feed, uint64_t plain_bytes, uint64_t defla
     f->slot++;
 }
 
-/* Deflating pays only while the line is the slower of the two. */
 static bool hurry(struct package_feed *feed) {
     struct integrity_feed *f = (struct integrity_feed *)feed;
-    return f->xfer && *f->xfer && xfer_tx_is_starved(*f->xfer);
+    return !f->compress_always && pace_stores(&f->pace, f->plain, f->sys->mono_ns(f->sys));
 }
 
 void integrity_feed_init(struct integrity_feed *f, struct sys *sys, int root, const struct manifest *m,
@@ -226,7 +228,9 @@ void integrity_feed_init(struct integrity_feed *f, struct sys *sys, int root, co
     f->limit = limit;
     f->arg = NULL;
     f->left_out = NULL;
-    f->xfer = NULL;
+    f->compress_always = false;
+    pace_init(&f->pace);
+    f->plain = 0;
     f->deflated = f->at_extra = 0;
     f->slot = f->at_slot = 0;
     f->file = -1;

@@ -171,7 +171,7 @@ void integrity_send_start(struct integrity_master *m) {
     integrity_feed_init(&m->sender->feed, env->sys, env->root, env->manifest, env->items, diff, m->zip_limit);
     m->sender->feed.arg = m;
     m->sender->feed.left_out = left_out;
-    m->sender->feed.xfer = env->compress_always ? NULL : &m->xfer;
+    m->sender->feed.compress_always = env->compress_always;
     if (session_request(m->session, "syn_m_c", NULL, 0, named, m, &e) != E_OK)
         sync_failed(m, e.what, NULL);
 }

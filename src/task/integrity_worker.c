@@ -111,7 +111,7 @@ static enum err start_sending(struct integrity_worker *w, struct error *e) {
     if (!w->sender)
         return error_set(e, E_POOL, 0, "no deflater is free");
     integrity_feed_init(&w->sender->feed, env->sys, env->root, env->manifest, env->items, NULL, UINT64_MAX);
-    w->sender->feed.xfer = env->compress_always ? NULL : &w->xfer;
+    w->sender->feed.compress_always = env->compress_always;
     struct package_enc *enc =
         package_enc_init(w->sender->enc, &w->sender->feed.feed, env->intervals->compress_level);
     enum err err = package_path(env->sys, w->path, env->node_name, env->node_name, e);

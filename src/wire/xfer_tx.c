@@ -105,10 +105,6 @@ void xfer_tx_cancel(struct xfer_tx *x) {
     x->cancelled = true;
 }
 
-bool xfer_tx_is_starved(const struct xfer_tx *x) {
-    return x->phase == CHUNKS && x->result.bytes > 0 && x->ahead < x->window / 2;
-}
-
 /* ---- replies ---- */
 
 /* The id a peer gave to our string: one word. */

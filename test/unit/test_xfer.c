@@ -335,30 +335,6 @@ TEST(sender_goes_a_few_chunks_ahead_and_waits) {
     free(g.bytes);
 }
 
-/* Deflating pays while the line is the slower: known only once a chunk went, and not while half the window is
- * under way. */
-TEST(sender_knows_that_the_peer_waits) {
-    struct peer *p = open_peer(NULL);
-    struct lender l = lender(10 << 20);
-    struct got g = {0};
-    send_file(p, &l);
-    struct xfer_tx *x = p->s.senders;
-    CHECK(!xfer_tx_is_starved(x));
-    to_chunks(p, &g);
-    CHECK(!xfer_tx_is_starved(x));
-    x->ahead = 0;
-    CHECK(!xfer_tx_is_starved(x)); /* one at a time: nobody knows */
-    x->window = XFER_CHUNKS_AHEAD;
-    for (uint8_t ahead = 0; ahead <= XFER_CHUNKS_AHEAD; ahead++) {
-        x->ahead = ahead;
-        CHECK_INT(xfer_tx_is_starved(x), ahead < XFER_CHUNKS_AHEAD / 2);
-    }
-    x->ahead = x->window = 1;
-    peer_close(p);
-    PEER_LOG(p, "done lost 131072\n");
-    free(g.bytes);
-}
-
 TEST(chunk_refused_ends_the_file_with_a_wrong_digest) {
     struct peer *p = open_peer(NULL);
     struct lender l = lender(1 << 20);
