@@ -13,23 +13,18 @@ void hex_encode(char *out, const uint8_t *in, size_t n) {
     out[2 * n] = '\0';
 }
 
-/* 0..15, or -1. */
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+/* 0..15, or a value above. */
+static inline unsigned hex_value(char c) {
+    unsigned digit = (unsigned char)c - '0', letter = ((unsigned char)c | 0x20u) - 'a';
+    return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
 }
 
 bool hex_decode(uint8_t *out, const char *in, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        int high = hex_value(in[2 * i]);
-        int low =
-            high < 0 ? -1 : hex_value(in[2 * i + 1]); /* a text that ends early is not read past its NUL */
-        if (low < 0)
+        unsigned high = hex_value(in[2 * i]);
+        unsigned low =
+            high > 15 ? 16 : hex_value(in[2 * i + 1]); /* a text that ends early is not read past its NUL */
+        if (low > 15)
             return false;
         out[i] = (uint8_t)(high << 4 | low);
     }

@@ -162,13 +162,27 @@ static enum err unescape_next(const char **in, const char *end, char out[4], siz
     return E_SYNTAX;
 }
 
+/* Length of the run at in that stands for itself: nearly all of a string, copied as a whole. */
+static size_t plain_run(const char *in, const char *end) {
+    const char *at = in;
+    while (at < end && *at != '\\' && *at != '"' && (unsigned char)*at >= 0x20)
+        at++;
+    return (size_t)(at - in);
+}
+
 enum err json_unescape(const char *in, size_t n, char *out, size_t cap, size_t *len) {
     const char *end = in + n;
     size_t used = 0;
     enum err r = cap ? E_OK : E_LIMIT;
     while (r == E_OK && in < end) {
         char bytes[4];
-        size_t more = 0;
+        size_t more = plain_run(in, end);
+        if (more > 0 && more < cap - used) {
+            memcpy(out + used, in, more);
+            in += more;
+            used += more;
+            continue;
+        }
         r = unescape_next(&in, end, bytes, &more);
         if (r == E_OK && more >= cap - used) /* one byte stays for the NUL */
             r = E_LIMIT;
