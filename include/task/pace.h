@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_FIRST_BYTES (512u << 10) /* plain bytes of the first piece, which is deflated */
+#define PACE_FIRST_BYTES (256u << 10) /* plain bytes of the first piece, which is deflated */
 #define PACE_PIECE_BYTES (2u << 20)   /* of every later piece: more than a peer lets lie unacknowledged */
 #define PACE_RETRY_PIECES 16u         /* pieces before the slower way is tried again, at first */
 #define PACE_RETRY_MOST 1024u
