@@ -50,7 +50,9 @@ struct apply {
     uint8_t phase;
     bool recovering;       /* a journal of an earlier process: staged files are verified, or gone already */
     uint32_t put, deleted; /* records of the journal */
-    int parent;            /* cached folder of the last destination, or -1 */
+    int drain_fd;          /* readable when what is being written out is out; -1: nothing is */
+    int drain_child;
+    int parent; /* cached folder of the last destination, or -1 */
     char parent_path[PATH_MAX_BYTES];
     size_t parent_len;
     char pruned_path[PATH_MAX_BYTES]; /* folder that was last looked at for removal */
@@ -73,7 +75,8 @@ void apply_init(struct apply *a, struct stage *stage, const struct apply_refusal
 enum err apply_member(struct apply *a, const struct manifest_member *m, struct error *e);
 
 /* Call until it is STEP_DONE or STEP_FAILED (a->error): flush, commit, delete, rename, clean up, in steps of
- * at most APPLY_STEP_RECORDS files; the flushes are steps of their own and take as long as the disk does.
+ * at most APPLY_STEP_RECORDS files; the flushes are steps of their own. STEP_WAIT: call again
+ * when a->drain_fd is readable; so a flush finds little left to do, else it takes as long as the disk does.
  * STEP_DONE: the stage is gone. STEP_FAILED before the commit: nothing was changed, stage and journal are
  * gone. STEP_FAILED after it: stage and journal are kept for apply_recover; a stage_open gives them up. */
 enum step apply_step(struct apply *a);

@@ -95,6 +95,10 @@ static inline int stage_dir_of(const struct stage *s, uint8_t item) {
 /* The name of staged file number in it. */
 void stage_name(uint32_t number, char out[STAGE_NAME_BYTES]);
 
+/* Begins to write these filesystems out without stopping anybody; see drain_start in sys/sys.h. False: not
+ * possible here. */
+bool stage_drain(const struct stage *s, int *fd, int *child);
+
 /* Flushes every filesystem that files are staged on (and, as these are the destinations' filesystems too,
  * what was renamed into place). Blocks for as long as the disk takes. E_SYS. */
 enum err stage_flush(const struct stage *s, struct error *e);

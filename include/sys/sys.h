@@ -119,6 +119,11 @@ struct sys {
     int (*resolve_start)(struct sys *, const char *host, uint16_t port, int *fd, int *child);
     /* Ends a look-up that may still run and forgets it. */
     void (*resolve_end)(struct sys *, int fd, int child);
+    /* Begins to write out the filesystems that n descriptors lie on, without stopping the caller: *fd becomes
+     * readable, at end of file, when that is done or failed; then resolve_end forgets it. It tells nothing:
+     * whoever must know that all is on disk calls syncfs afterwards, which has little left to do. May be
+     * NULL. */
+    int (*drain_start)(struct sys *, const int *fds, size_t n, int *fd, int *child);
 
     int (*random)(struct sys *, void *buf, size_t n); /* fills all n bytes or fails */
 

@@ -33,6 +33,7 @@ struct integrity_worker {
     enum integrity_worker_state state;
     struct loop_timer timer;
     struct loop_work work;
+    struct loop_io drain; /* of the set being applied */
     struct stage *stage;
     struct apply apply;
     struct integrity_sender *sender;

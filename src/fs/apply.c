@@ -14,11 +14,13 @@
 
 enum phase {
     PHASE_COLLECT,
+    PHASE_DRAIN,
     PHASE_FLUSH,
     PHASE_COMMIT,
     PHASE_DELETE,
     PHASE_PUT,
     PHASE_PRUNE,
+    PHASE_DRAIN_LAST,
     PHASE_SETTLE,
     PHASE_DONE,
     PHASE_FAILED
@@ -34,6 +36,7 @@ void apply_init(struct apply *a, struct stage *stage, const struct apply_refusal
         a->refusal = *refusal;
     apply_journal_init(&a->journal, stage->sys);
     a->parent = -1;
+    a->drain_fd = -1;
 }
 
 static void refuse(struct apply *a, const char *path, const struct error *why) {
@@ -42,7 +45,14 @@ static void refuse(struct apply *a, const char *path, const struct error *why) {
         a->refusal.refused(a->refusal.arg, path, why);
 }
 
+static void end_drain(struct apply *a) {
+    if (a->drain_fd >= 0)
+        a->sys->resolve_end(a->sys, a->drain_fd, a->drain_child);
+    a->drain_fd = -1;
+}
+
 static void close_all(struct apply *a) {
+    end_drain(a);
     apply_forget_parent(a);
     apply_journal_close(&a->journal);
 }
@@ -164,6 +174,21 @@ enum err apply_member(struct apply *a, const struct manifest_member *m, struct e
 
 /* ---- the phases ---- */
 
+/* Before each flush, and while nobody waits for it: a flush stops the loop for as long as the disk takes,
+ * with all that others have written there, too. At a start nobody is kept waiting. */
+static enum step phase_drain(struct apply *a) {
+    uint8_t byte;
+    if (a->drain_fd < 0 && (a->recovering || !stage_drain(a->stage, &a->drain_fd, &a->drain_child))) {
+        a->phase++;
+        return STEP_AGAIN;
+    }
+    if (a->sys->read(a->sys, a->drain_fd, &byte, 1) == -EAGAIN)
+        return STEP_WAIT;
+    end_drain(a);
+    a->phase++;
+    return STEP_AGAIN;
+}
+
 static enum step phase_commit(struct apply *a) {
     enum err code = apply_journal_commit(&a->journal, &a->error);
     if (code == E_OK) {
@@ -208,6 +233,8 @@ static enum step phase_records(struct apply *a) {
         if (!more) {
             apply_journal_rewind(&a->journal);
             a->phase++;
+            if (a->phase == PHASE_DRAIN_LAST)
+                return phase_drain(a);
             return STEP_AGAIN;
         }
         handle(a, &r);
@@ -235,8 +262,11 @@ enum step apply_step(struct apply *a) {
             a->phase = PHASE_DONE;
             return STEP_DONE;
         }
-        a->phase = PHASE_FLUSH;
-        return STEP_AGAIN;
+        a->phase = PHASE_DRAIN;
+        return phase_drain(a);
+    case PHASE_DRAIN:
+    case PHASE_DRAIN_LAST:
+        return phase_drain(a);
     case PHASE_FLUSH:
         if (stage_flush(a->stage, &a->error) != E_OK) {
             give_up(a);

@@ -186,6 +186,15 @@ void stage_discard(struct stage *s) {
     s->bytes = 0;
 }
 
+bool stage_drain(const struct stage *s, int *fd, int *child) {
+    int fds[ITEMS_MAX + 1] = {s->dir};
+    size_t n = 1;
+    for (size_t i = 0; i < ITEMS_MAX; i++)
+        if (s->item_dir[i] >= 0)
+            fds[n++] = s->item_dir[i];
+    return s->sys->drain_start && s->sys->drain_start(s->sys, fds, n, fd, child) == 0;
+}
+
 enum err stage_flush(const struct stage *s, struct error *e) {
     int r = s->sys->syncfs(s->sys, s->dir);
     for (size_t i = 0; r >= 0 && i < ITEMS_MAX; i++)

@@ -1,4 +1,5 @@
-/* sys/resolve.c - host names looked up in a child process, so that a slow name server stops nobody.
+/* sys/resolve.c - what blocks is done in a child process: names are looked up, so that a slow name server
+ * stops nobody, and filesystems written out, so that a slow disk does not.
  *
  * The child runs the C library's getaddrinfo, which allocates, opens sockets and blocks as it likes, writes
  * the addresses to a pipe and is gone. The parent only ever reads from the pipe. */
@@ -16,6 +17,7 @@
 
 #define ADDRESSES_MAX 16  /* written at most: they fit into an empty pipe, so the child never blocks on it */
 #define CHILD_SECONDS 60u /* after which a child ends itself, should its parent forget it */
+#define DRAIN_SECONDS 600u
 
 /* The parent's handlers write to a descriptor whose number may by then be one of our own sockets. */
 static void forget_handlers(void) {
@@ -47,36 +49,68 @@ static void write_addresses(int fd, const char *name, uint16_t port) {
     }
 }
 
-static _Noreturn void run_child(struct sys *s, int fd, const char *name, uint16_t port) {
+/* In the child: nothing of the parent's stays open but fd and what is kept, lock and sockets least of all. */
+static void leave_parent(int fd, const int *keep, size_t n, unsigned seconds) {
     forget_handlers();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(CHILD_SECONDS);
-    if (fd > 0)
-        linux_close_range(0, (unsigned)fd - 1);
-    linux_close_range((unsigned)fd + 1, ~0u);
-    if (s->child_started)
-        s->child_started(s);
-    write_addresses(fd, name, port);
-    _exit(0);
+    alarm(seconds);
+    for (int at = 0;;) {
+        int next = fd >= at ? fd : -1;
+        for (size_t i = 0; i < n; i++)
+            if (keep[i] >= at && (next < 0 || keep[i] < next))
+                next = keep[i];
+        if (next < 0) {
+            linux_close_range((unsigned)at, ~0u);
+            return;
+        }
+        if (next > at)
+            linux_close_range((unsigned)at, (unsigned)next - 1);
+        at = next + 1;
+    }
 }
 
-static int linux_resolve_start(struct sys *s, const char *name, uint16_t port, int *fd, int *child) {
+/* Makes a pipe and a child. 0 in the child, with *fd to write to; its number in the parent, with *fd to read
+ * from. */
+static int start_child(struct sys *s, int *fd) {
     int ends[2];
-    *fd = *child = -1;
+    *fd = -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     pid_t pid = _Fork(); /* as process_daemonize */
-    if (pid == 0)
-        run_child(s, ends[1], name, port);
-    int r = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-    close(ends[1]);
-    *fd = ends[0];
-    *child = pid;
-    if (r < 0) {
-        s->resolve_end(s, *fd, *child);
-        *fd = *child = -1;
+    if (pid == 0) {
+        *fd = ends[1];
+        return 0;
     }
+    int r = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : pid;
+    close(ends[1]);
+    if (r < 0)
+        s->resolve_end(s, ends[0], pid);
+    else
+        *fd = ends[0];
     return r;
+}
+
+static int linux_resolve_start(struct sys *s, const char *name, uint16_t port, int *fd, int *child) {
+    *child = start_child(s, fd);
+    if (*child == 0) {
+        leave_parent(*fd, NULL, 0, CHILD_SECONDS);
+        if (s->child_started)
+            s->child_started(s);
+        write_addresses(*fd, name, port);
+        _exit(0);
+    }
+    return *child < 0 ? *child : 0;
+}
+
+static int linux_drain_start(struct sys *s, const int *fds, size_t n, int *fd, int *child) {
+    *child = start_child(s, fd);
+    if (*child == 0) {
+        leave_parent(*fd, fds, n, DRAIN_SECONDS);
+        for (size_t i = 0; i < n; i++)
+            syncfs(fds[i]);
+        _exit(0);
+    }
+    return *child < 0 ? *child : 0;
 }
 
 /* A killed child is gone within microseconds, unless the kernel holds it (a dead network filesystem): then it
@@ -95,4 +129,5 @@ static void linux_resolve_end(struct sys *s, int fd, int child) {
 void linux_resolve_init(struct sys *s) {
     s->resolve_start = linux_resolve_start;
     s->resolve_end = linux_resolve_end;
+    s->drain_start = linux_drain_start;
 }

@@ -170,10 +170,21 @@ static void work(void *arg) {
         e = w->apply.error;
         sync_failed(w, &e);
         break;
+    case STEP_WAIT:
+        if (loop_io_add(w->env->loop, &w->drain, w->apply.drain_fd, SYS_POLLIN))
+            break;
+        /* fall through */
     default:
         loop_work_queue(w->env->loop, &w->work);
         break;
     }
+}
+
+static void drained(void *arg, short events) {
+    struct integrity_worker *w = arg;
+    (void)events;
+    loop_io_remove(w->env->loop, &w->drain);
+    loop_work_queue(w->env->loop, &w->work);
 }
 
 static void start_reading(struct integrity_worker *w) {
@@ -234,11 +245,13 @@ void integrity_receive_too_late(struct integrity_worker *w) {
 void integrity_receive_init(struct integrity_worker *w) {
     w->sink.write = write;
     loop_work_init(&w->work, work, w);
+    loop_io_init(&w->drain, drained, w);
     blob_init(&w->metadata, w->small, sizeof w->small, w->env->windows, w->env->spill, 0);
 }
 
 void integrity_receive_drop(struct integrity_worker *w) {
     loop_work_cancel(w->env->loop, &w->work);
+    loop_io_remove(w->env->loop, &w->drain);
     blob_reset(&w->metadata);
     if (w->session && w->file_begun) /* a master may report an error in the middle of its file */
         xfer_rx_orphan(w->session, w->in_path);

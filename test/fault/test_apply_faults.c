@@ -74,6 +74,7 @@ static int no_flush(struct sys *s, int fd) {
 
 static void never_flush(struct sys *s) {
     s->fsync = s->syncfs = no_flush;
+    s->drain_start = NULL;
 }
 
 enum found { NOTHING, OLD, NEW };

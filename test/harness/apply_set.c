@@ -82,8 +82,11 @@ enum step set_run(struct set *s, const struct set_file *files, size_t n) {
     enum step step = STEP_FAILED;
     if (set_stage(s, files, n) == E_OK) {
         set_members(s, files, n);
-        while ((step = apply_step(&s->apply)) == STEP_AGAIN)
-            continue;
+        while ((step = apply_step(&s->apply)) == STEP_AGAIN || step == STEP_WAIT) {
+            struct sys_poll drain = {.fd = s->apply.drain_fd, .events = SYS_POLLIN};
+            if (step == STEP_WAIT)
+                s->sys->poll(s->sys, &drain, 1, 10000);
+        }
         s->report = s->apply.report;
     }
     return step;

@@ -105,6 +105,7 @@ struct sim_host *sim_host_add(struct sim_net *net, const char *address, uint64_t
     snprintf(h->address, sizeof h->address, "%s", address);
     sys_linux_init(&h->under);
     *sys = h->under;
+    sys->drain_start = NULL; /* a child of its own has no place in a history that is to be repeated */
     sys->arg = h;
     sys->mono_ns = host_mono;
     sys->wall_ns = host_wall;

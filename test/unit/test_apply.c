@@ -15,7 +15,8 @@ static struct sys sys;
 
 static struct set *begin(void) {
     sys_linux_init(&sys);
-    umask(027); /* must not matter */
+    sys.drain_start = NULL; /* steps are counted here; those that wait for the disk have tests of their own */
+    umask(027);             /* must not matter */
     return set_new(&sys);
 }
 
@@ -629,5 +630,64 @@ TEST(a_later_set_replaces_one_that_was_cut) {
     CHECK_INT(set_run(s, later, 1), STEP_DONE);
     CHECK_STR(content("etc/rules/a.xml"), "later");
     CHECK(content("etc/shared/h/c") == NULL);
+    finish(s);
+}
+
+/* ---- writing out beside the loop ---- */
+
+static struct sys real_drain;
+static unsigned drains, waits;
+
+static int counted_drain(struct sys *s, const int *fds, size_t n, int *fd, int *child);
+
+static struct set *begin_with_drain(void) {
+    struct set *s = begin();
+    sys_linux_init(&real_drain);
+    sys.drain_start = counted_drain;
+    return s;
+}
+
+static int counted_drain(struct sys *s, const int *fds, size_t n, int *fd, int *child) {
+    drains++;
+    return real_drain.drain_start(s, fds, n, fd, child);
+}
+
+/* Both flushes come after the disk had its time in a child; no step waits, none stays, and without it all
+ * goes on. */
+TEST(the_disk_is_waited_for_beside_the_loop) {
+    static const struct set_file files[] = {
+        {.section = SECTION_MISSING, .path = "etc/rules/a.xml", .content = "a"}};
+    struct set *s = begin_with_drain();
+    CHECK_INT(set_stage(s, files, 1), E_OK);
+    set_members(s, files, 1);
+    for (enum step step; (step = apply_step(&s->apply)) != STEP_DONE;) {
+        CHECK(step == STEP_AGAIN || step == STEP_WAIT);
+        if (step == STEP_WAIT) {
+            struct sys_poll drain = {.fd = s->apply.drain_fd, .events = SYS_POLLIN};
+            CHECK_INT(s->sys->poll(s->sys, &drain, 1, 10000), 1);
+            waits++;
+        }
+    }
+    CHECK_INT(drains, 2);
+    CHECK(waits <= 2);
+    CHECK_INT(s->apply.drain_fd, -1);
+    CHECK_STR(content("etc/rules/a.xml"), "a");
+    CHECK_INT(set_run(s, files, 1), STEP_DONE);
+    CHECK_INT(drains, 4);
+    finish(s);
+}
+
+/* A set given up while its disk is busy leaves no child and no descriptor. */
+TEST(given_up_while_the_disk_is_busy) {
+    static const struct set_file files[] = {
+        {.section = SECTION_MISSING, .path = "etc/rules/a.xml", .content = "a"}};
+    struct set *s = begin_with_drain();
+    CHECK_INT(set_stage(s, files, 1), E_OK);
+    set_members(s, files, 1);
+    apply_step(&s->apply);
+    CHECK_INT(drains, 1);
+    apply_abort(&s->apply);
+    CHECK_INT(s->apply.drain_fd, -1);
+    CHECK(!content("etc/rules/a.xml"));
     finish(s);
 }
