@@ -136,9 +136,26 @@
 #define STRINGS_MAX 32u /* strings received and not yet consumed */
 #endif
 
+/* ---- agents ---- */
+#ifndef AGENTS_MAX
+#define AGENTS_MAX 20000u /* agents in the embedded store */
+#endif
+#ifndef GROUPS_MAX
+#define GROUPS_MAX 1000u /* groups in the embedded store */
+#endif
+#ifndef STORE_ARENA_BYTES
+#define STORE_ARENA_BYTES (2u << 20) /* all memory SQLite has, its page cache included, bytes */
+#endif
+#ifndef STORE_CACHE_KIB
+#define STORE_CACHE_KIB 1024u /* of it, most for the page cache, KiB */
+#endif
+#ifndef WDB_CLIENTS_MAX
+#define WDB_CLIENTS_MAX 16u /* programs on the two wazuh-db sockets at once */
+#endif
+
 /* ---- the loop ---- */
 #ifndef TIMERS_MAX
-#define TIMERS_MAX (WORKERS_MAX * 4u + LOCAL_CLIENTS_MAX + STRANGERS_MAX + 32u)
+#define TIMERS_MAX (WORKERS_MAX * 5u + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + 40u)
 #endif
 #ifndef TURN_BYTES
 #define TURN_BYTES (256u << 10) /* bytes one connection may read or write in one turn */

@@ -23,4 +23,10 @@
 #define XFER_CHUNK_BYTES (32u << 10)
 #define STRINGS_MAX 8u
 
+#define AGENTS_MAX 1000u
+#define GROUPS_MAX 100u
+#define STORE_ARENA_BYTES (768u << 10)
+#define STORE_CACHE_KIB 256u
+#define WDB_CLIENTS_MAX 4u
+
 #endif

@@ -12,6 +12,8 @@ struct intervals {
     uint32_t keep_alive_ms;                 /* 60,000 */
     uint32_t connection_retry_ms;           /* 10,000 */
     uint32_t max_failed_keepalive_attempts; /* 2 */
+    uint32_t timeout_agent_groups_ms;       /* 40,000: to apply what the master sent */
+    uint32_t agent_groups_mismatch_limit;   /* 5 */
     /* master */
     uint32_t recalculate_integrity_ms;              /* 8,000 */
     uint32_t check_worker_lastkeepalive_ms;         /* 60,000 */
@@ -19,6 +21,7 @@ struct intervals {
     uint32_t max_locked_integrity_time_ms; /* 1,000,000; read but not needed: permission is a lease here */
     uint32_t sync_agent_groups_ms;         /* 10,000 */
     uint32_t agent_group_start_delay_ms;   /* 30,000 */
+    uint32_t timeout_agent_info_ms;        /* 40,000: to apply what a worker sent */
     /* communication */
     uint32_t timeout_cluster_request_ms; /* 20,000 */
     uint32_t timeout_receiving_file_ms;  /* 120,000 */

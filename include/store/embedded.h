@@ -1,0 +1,53 @@
+/* store/embedded.h - struct store over the embedded database.
+ *
+ * Jobs are worked off in slices: embedded_step does at most about EMBEDDED_SLICE_ROWS rows in one transaction
+ * and returns; what it committed is on disk. Long strings are read from their blob piece by piece. */
+#ifndef PICKET_STORE_EMBEDDED_H
+#define PICKET_STORE_EMBEDDED_H
+
+#include "store/client_keys.h"
+#include "store/store.h"
+#include "store/strings.h"
+#include "store/wdb_global.h"
+
+#define EMBEDDED_SLICE_ROWS 256u
+
+struct embedded {
+    struct store store; /* first: its ops find the rest */
+    struct db db;
+    struct agents agents;
+    struct wdb_global global;
+    struct store_texts *texts;
+    struct log *log;
+    bool info_http, groups_named; /* of the dialect */
+    struct store_job *first, *last, *running;
+    void (*wake)(void *arg); /* work has come: call embedded_step soon */
+    void *wake_arg;
+    uint8_t phase;
+    uint64_t at; /* bytes of the blob read so far */
+    struct strings_reader reader;
+    struct agents_read read;
+    struct agents_groups_read groups;
+    uint32_t slice; /* rows in the present transaction */
+};
+
+struct embedded_setup {
+    struct sys *sys;
+    struct log *log;
+    int root;
+    uint32_t uid, gid;
+    bool is_worker;
+    bool info_http, groups_named;
+    struct store_texts *texts; /* shared with the sockets' server, within one call at a time */
+    void (*wake)(void *arg);
+    void *wake_arg;
+};
+
+/* db_library_open has been called. Opens the file; errors as db_open. e: zeroed, or closed. */
+enum err embedded_open(struct embedded *b, const struct embedded_setup *setup, struct error *e);
+/* Jobs that are left get done with E_CLOSED. */
+void embedded_close(struct embedded *b);
+/* One slice. STEP_AGAIN: more to do; STEP_WAIT: nothing until wake. */
+enum step embedded_step(struct embedded *b);
+
+#endif

@@ -1,0 +1,86 @@
+/* store/strings.h - the strings of agent information and agent groups (reference, section 6), built and taken
+ * apart without ever lying in memory whole:
+ *
+ *   {"set_data_command": "global ...", "payload": {...}, "chunks": ["<text of a chunk>", ...]}      groups,
+ * and E
+ *   {"set_data_command": "global ...", "payload": {}, "chunks": {"syncreq": [...], ...}}            F
+ *
+ * The command a peer names is compared with the one that belongs there and never executed: what is done with
+ * a string is this program's choice. */
+#ifndef PICKET_STORE_STRINGS_H
+#define PICKET_STORE_STRINGS_H
+
+#include "base/blob.h"
+#include "base/json_stream.h"
+
+#define STORE_TEXT_BYTES 65792u   /* the longest chunk or command, with room for what stands around it */
+#define STRING_AGENT_BYTES 16384u /* JSON of one agent, with its labels and groups */
+#define STRING_TOKENS 1024u
+
+/* Long buffers that one thing at a time uses, within one call or while its job runs. */
+struct store_texts {
+    char request[STORE_TEXT_BYTES];
+    char reply[STORE_TEXT_BYTES];
+    char keep[STRING_AGENT_BYTES];           /* of the string being read, from slice to slice */
+    char command_keep[STRING_AGENT_BYTES];   /* of one wazuh-db command, within its call */
+    struct json_token tokens[STRING_TOKENS]; /* within one call */
+};
+
+enum string_kind {
+    STRING_INFO_TEXT,  /* chunks are texts "[{agent}, ...]" */
+    STRING_INFO_LISTS, /* chunks is an object of three lists */
+    STRING_GROUPS      /* chunks are texts "[{"data":[{agent}, ...], "hash": ...}]" */
+};
+
+/* ---- building ---- */
+/* The part before the chunks, one chunk (escaped; first: no comma before it), the part after them. */
+enum err string_begin(struct blob *out, enum string_kind kind, struct error *e);
+enum err string_chunk(struct blob *out, const char *text, size_t n, bool first, struct error *e);
+enum err string_end(struct blob *out, enum string_kind kind, struct error *e);
+
+/* ---- taking apart ---- */
+enum string_event {
+    STRING_MORE,      /* nothing yet: call again */
+    STRING_CHUNK,     /* (wanting chunks) a whole chunk text: reader->text, text_n */
+    STRING_AGENT,     /* (wanting agents) one agent object: reader->doc; its list in reader->list */
+    STRING_CHUNK_END, /* (wanting agents) a chunk, or a list, is over; reader->chunk counts it, from 0 */
+    STRING_END        /* everything was well-formed and is over */
+};
+
+struct strings_reader {
+    enum string_kind kind;
+    bool agents; /* want agents, not whole chunk texts */
+    const struct blob *blob;
+    struct store_texts *texts;
+    uint64_t at; /* bytes of the blob that were pushed */
+    struct json_stream outer, inner;
+    bool inner_open;
+    /* what an event leaves */
+    const char *text;
+    size_t text_n;
+    struct json_doc doc;
+    uint8_t list;   /* enum sync_status of the agent's list (F); SYNCREQ for texts */
+    uint32_t chunk; /* chunks, or lists, that are over */
+    bool has_hash;  /* the last chunk of groups named a hash, not null */
+    bool hash_seen; /* ... or at least the member */
+    char hash[41];
+    uint64_t chunks_from,
+        chunks_to; /* (lists) where in the blob the value of "chunks" lies, once it is over */
+    uint8_t state;
+    bool command_seen, chunks_seen;
+    uint8_t piece[512]; /* bytes of the blob not pushed yet */
+    size_t piece_at, piece_n;
+    enum string_event pending;
+};
+
+/* texts->request receives chunk texts, texts->keep and tokens the agents; both are the reader's until
+ * STRING_END or an error. agents false: chunks are told whole, at most STORE_TEXT_BYTES - 256 bytes each
+ * (E_LIMIT). */
+void strings_reader_init(struct strings_reader *r, enum string_kind kind, bool agents,
+                         const struct blob *blob, struct store_texts *texts);
+/* Goes on to the next event, or over at most about 16 KB of the blob (STRING_MORE). E_SYNTAX, E_VALUE
+ * (another command or another shape than belongs there), E_LIMIT: the string is bad; nothing after it is
+ * told. */
+enum err strings_reader_next(struct strings_reader *r, enum string_event *event, struct error *e);
+
+#endif

@@ -1,0 +1,31 @@
+/* store/wdb_global.h - wazuh-db's text commands on the embedded store: "global insert-agent {...}" and its
+ * kin (reference, section 14.1; the full list with each command's arguments is the table in
+ * src/store/wdb_global.c).
+ *
+ * One call, one reply. Replies, paging and error texts are those of wazuh-db 4.14.7. A command that is not in
+ * the table answers err and says so. Nothing here knows sockets. */
+#ifndef PICKET_STORE_WDB_GLOBAL_H
+#define PICKET_STORE_WDB_GLOBAL_H
+
+#include "store/agents.h"
+#include "store/strings.h"
+
+#define WDB_TEXT_BYTES 65536u /* one command or one reply with its NUL, bytes */
+#define WDB_REPLY_MOST 65024u /* most bytes of a reply that is paged (reference, section 14) */
+
+struct wdb_global {
+    struct agents *agents;
+    struct store_texts *texts; /* command_keep and tokens, within one call */
+    struct log *log;
+    int64_t info_last_id; /* wazuh-db's own static cursor of sync-agent-info-get */
+    uint64_t served, refused;
+};
+
+void wdb_global_init(struct wdb_global *w, struct agents *agents, struct store_texts *texts, struct log *log);
+
+/* Answers one command of n bytes (NUL-terminated as well, and the callee's to write in). reply->buf gets the
+ * whole reply, "ok ...", "due ..." or "err ..."; its cap should be WDB_TEXT_BYTES. What "ok" answers is on
+ * disk. */
+void wdb_global(struct wdb_global *w, char *command, size_t n, struct text *reply);
+
+#endif
