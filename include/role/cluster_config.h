@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum node_type { NODE_MASTER, NODE_WORKER };
+enum store_choice { STORE_AUTO, STORE_EMBEDDED, STORE_WAZUH_DB };
 
 #define KEY_CHARS 32
 #define VERSION_BYTES 24
@@ -31,6 +32,7 @@ struct cluster_config {
     struct items items;
     /* etc/picket.conf */
     char announced_version[VERSION_BYTES]; /* "4.14.7" */
+    enum store_choice store;               /* who keeps the agents */
     uint64_t spool_bytes;                  /* bound of the scratch files */
     uint64_t stage_bytes;                  /* bound of received, not yet applied files */
     bool compress_always;                  /* deflate even when the line is faster than the deflater */

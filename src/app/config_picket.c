@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-enum kind { KIND_YES_NO, KIND_SIZE, KIND_COUNT, KIND_VERSION };
+enum kind { KIND_YES_NO, KIND_SIZE, KIND_COUNT, KIND_VERSION, KIND_STORE };
+
+static const char stores[] = "auto\0embedded\0wazuh-db\0"; /* in the order of enum store_choice */
 
 #define KIB 1024ull
 #define MIB (1024ull * KIB)
@@ -28,6 +30,12 @@ static const struct key {
      "The Wazuh version this node says it has. A cluster accepts only nodes that\n"
      "say exactly its own (error 3031): set it to what the master runs, patch\n"
      "level included. It also chooses the dialect that is spoken."},
+    {"store", KIND_STORE, FIELD(store), "auto", 0, 0,
+     "Who keeps the agents and their groups: wazuh-db, the daemon of a full Wazuh\n"
+     "installation, over its two sockets; or embedded, a database of picket's own\n"
+     "in queue/db/global.db, which serves the same two sockets to other programs.\n"
+     "auto is wazuh-db where bin/wazuh-db is installed or somebody answers on\n"
+     "queue/db/wdb, else embedded."},
     {"spool_size", KIND_SIZE, FIELD(spool_bytes), "256M", 1 * MIB, 64 * GIB,
      "Disk space below queue/cluster for messages too long for memory, all of\n"
      "them together. When it is full, the newest transfer is refused."},
@@ -114,6 +122,11 @@ static bool set(struct cluster_config *c, const struct key *k, const char *value
         return true;
     case KIND_VERSION:
         return set_version((char *)field, value);
+    case KIND_STORE:
+        if (text_find(stores, value) < 0)
+            return false;
+        c->store = (enum store_choice)text_find(stores, value);
+        return true;
     }
     return false;
 }
@@ -135,6 +148,9 @@ static void range_words(struct text *out, const struct key *k) {
         break;
     case KIND_VERSION:
         text_str(out, "X.Y.Z, from 4.4.0 up to but not including 5.0.0");
+        break;
+    case KIND_STORE:
+        text_str(out, "auto, embedded or wazuh-db");
         break;
     }
 }

@@ -43,6 +43,7 @@ TEST(picket_defaults) {
     config_picket_load(&sys, root, &config, &problems);
     CHECK_STR(print(), "");
     CHECK_STR(config.announced_version, "4.14.7");
+    CHECK_INT(config.store, STORE_AUTO);
     CHECK_INT(config.spool_bytes, 256ll << 20);
     CHECK_INT(config.stage_bytes, 1ll << 30);
     CHECK(!config.log_compat && !config.log_syslog);
@@ -52,11 +53,12 @@ TEST(picket_defaults) {
 }
 
 TEST(picket_every_key) {
-    CHECK_STR(load("# comment\n; comment\n\n  announced_version =4.4.0  # said\nspool_size=1M\nstage_size = "
+    CHECK_STR(load("# comment\n; comment\n\n  announced_version =4.4.0  # said\nstore = wazuh-db\nspool_size=1M\nstage_size = "
                    "1048576\r\n"
                    "compress_always=yes\nlog_compat=yes\nlog_syslog = yes\nlog_size=16K\nlog_keep=0"),
               "");
     CHECK_STR(config.announced_version, "4.4.0");
+    CHECK_INT(config.store, STORE_WAZUH_DB);
     CHECK_INT(config.spool_bytes, 1 << 20);
     CHECK_INT(config.stage_bytes, 1 << 20);
     CHECK(config.compress_always && config.log_compat && config.log_syslog);
@@ -66,7 +68,7 @@ TEST(picket_every_key) {
 
 TEST(picket_bad_values) {
     CHECK_STR(load("log_compat = true\nlog_size = 15K\nlog_keep = 100\nspool_size = 65G\nstage_size = x\n"
-                   "log_syslog\nnothing = 1\nlog_size = 99999999999999999999G\nlog_keep =\n"),
+                   "log_syslog\nnothing = 1\nlog_size = 99999999999999999999G\nlog_keep =\nstore = wazuh\n"),
               "etc/picket.conf:1: log_compat must be yes or no; 'true' is not\n"
               "etc/picket.conf:2: log_size must be 16K to 4G bytes; '15K' is not\n"
               "etc/picket.conf:3: log_keep must be 0 to 99; '100' is not\n"
@@ -77,7 +79,8 @@ TEST(picket_bad_values) {
               "etc/picket.conf:8: log_size must be 16K to 4G bytes; '99999999999999999999G' is not\n"
               "etc/picket.conf:8: log_size is given on line 2 already\n"
               "etc/picket.conf:9: log_keep must be 0 to 99; '' is not\n"
-              "etc/picket.conf:9: log_keep is given on line 3 already\n");
+              "etc/picket.conf:9: log_keep is given on line 3 already\n"
+              "etc/picket.conf:10: store must be auto, embedded or wazuh-db; 'wazuh' is not\n");
     CHECK_STR(config.announced_version, "4.14.7");
     CHECK_INT(config.log_bytes, 10 << 20); /* a refused value leaves the default */
 }
