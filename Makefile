@@ -46,7 +46,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wst
     -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Werror
 LANG_C := -std=c11 -D_GNU_SOURCE -DBOARD_LIMITS='"board/$(BOARD)/limits.h"' -DZ_SOLO \
     -iquote include -iquote . -isystem $(DEPS)/src/bearssl/inc -isystem $(DEPS)/src/zlib \
-    -isystem $(DEPS)/src/jsmn
+    -isystem $(DEPS)/src/jsmn -isystem $(DEPS)/sqlite3
 COMMON := -g -fno-common '-ffile-prefix-map=$(CURDIR)=.' -fno-strict-aliasing
 
 # Shipped: Debian's musl is named file by file, because its musl-gcc turns -static-pie into a dynamic
@@ -88,7 +88,11 @@ $1/third/bearssl/%.o: $1/flags $(DEPS)/ok
 $1/third/zlib/%.o: $1/flags $(DEPS)/ok
 	@mkdir -p $$(@D)
 	$$(Q)$2 $3 $$(call level,zlib/$$*) $4 $$(ZLIB_FLAGS) -c -o $$@ $(DEPS)/src/zlib/$$*.c
-$1/third.a: $$(BEARSSL:%=$1/third/bearssl/%.o) $$(ZLIB:%=$1/third/zlib/%.o)
+$1/third/sqlite3.o: $1/flags $(DEPS)/ok
+	$$(call say,CC,sqlite3.c)
+	@mkdir -p $$(@D)
+	$$(Q)$2 $3 $$(call level,sqlite3) $4 $$(SQLITE_FLAGS) -c -o $$@ $(DEPS)/sqlite3/sqlite3.c
+$1/third.a: $$(BEARSSL:%=$1/third/bearssl/%.o) $$(ZLIB:%=$1/third/zlib/%.o) $1/third/sqlite3.o
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$^
 $1/picket.a: $(patsubst %.c,$1/o/%.o,$5) $1/sources
@@ -102,8 +106,9 @@ $(eval $(call WAY,$(OUT),$$(CC),$$(SHIP),,$(SRC)))
 $(eval $(call WAY,build/test,$$(CC),$$(TEST),-O1,$(LIB_SRC)))
 $(eval $(call WAY,build/fuzz,$$(FUZZ_CC),$$(FUZZ),-O1,$(LIB_SRC)))
 
-$(DEPS)/ok: tools/deps tools/deps.lock $(if $(DEPS_DIR),$(wildcard $(DEPS_DIR)/*)) | setup-build
+$(DEPS)/ok: tools/deps tools/deps.lock tools/deps.mk tools/sqlite $(wildcard tools/patches/*/*) $(if $(DEPS_DIR),$(wildcard $(DEPS_DIR)/*)) | setup-build
 	$Qtools/deps $(DEPS)
+	$Qtools/sqlite $(DEPS) '$(CC)' '$(SQLITE_GRAMMAR)'
 	@mkdir -p $(DEPS)/kernel
 	@for d in linux asm-generic mtd; do ln -sfn /usr/include/$$d $(DEPS)/kernel/$$d; done
 	@for d in /usr/include/asm /usr/include/$$(uname -m)-linux-gnu/asm; do \
