@@ -74,6 +74,8 @@ bool generic_step(struct session *s, size_t *budget);
 /* ---- xfer_tx.c ---- */
 bool xfer_tx_step(struct session *s, size_t *budget); /* true: more to do now */
 void xfer_tx_fini(struct session *s);
+/* The id that the reply to new_str gives; false: *why, the peer does not take the string. */
+bool xfer_id_read(const struct message *m, char id[XFER_ID_BYTES], struct wazuh_error *why);
 
 /* ---- xfer_rx.c ---- */
 void xfer_rx_begin(struct session *s, struct message *m);

@@ -14,6 +14,7 @@
 
 /* "/queue/cluster/<worker>/<node>-<time>-<32 hex>.zip" and its NUL, the longest it can be. */
 #define XFER_PATH_BYTES 320
+#define XFER_ID_BYTES 24u /* the id a peer gives to a string of ours, and its NUL */
 /* Of one session at once, so that one peer cannot take all there are from the others. */
 #define XFER_FILES_PER_SESSION 4u
 #define XFER_STRINGS_PER_SESSION 4u
@@ -32,7 +33,7 @@ struct xfer_result {
     enum xfer_end end;
     struct wazuh_error error; /* XFER_REFUSED */
     struct error why;         /* XFER_FAILED */
-    char string_id[24];
+    char string_id[XFER_ID_BYTES];
     uint64_t bytes; /* data bytes sent */
     uint64_t took_ms;
 };

@@ -107,23 +107,25 @@ void xfer_tx_cancel(struct xfer_tx *x) {
 
 /* ---- replies ---- */
 
-/* The id a peer gave to our string: one word. */
-static bool id_read(struct xfer_tx *x, const struct message *m) {
-    size_t n;
-    const char *id = message_text(m, &n);
-    if (strcmp(m->command, "ok") != 0 || !id || n == 0)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (id[i] <= ' ' || id[i] > '~')
-            return false;
-    if (!text_copy(x->result.string_id, sizeof x->result.string_id, id, n))
-        return false;
-    prefix_set(x, id, n);
-    return true;
+bool xfer_id_read(const struct message *m, char id[XFER_ID_BYTES], struct wazuh_error *why) {
+    size_t n, i = 0;
+    const char *text = message_text(m, &n);
+    if (strcmp(m->command, "ok") == 0 && text && n) {
+        while (i < n && text[i] > ' ' && text[i] <= '~') /* one word */
+            i++;
+        if (i == n && text_copy(id, XFER_ID_BYTES, text, n))
+            return true;
+    }
+    /* "error" (>= 4.14.5): longer than the peer takes */
+    char words[WAZUH_EXTRA_BYTES];
+    snprintf(words, sizeof words, "%s: %.*s", m->command, (int)min_size(n, 200), text ? text : "");
+    wazuh_error_set(why, WAZUH_CLUSTER_ERROR, 3000, words);
+    return false;
 }
 
 static void begun(void *arg, struct session *s, const struct reply *r) {
     struct xfer_tx *x = arg;
+    struct wazuh_error why;
     (void)s;
     if (r->kind == REPLY_LOST)
         return;
@@ -131,18 +133,12 @@ static void begun(void *arg, struct session *s, const struct reply *r) {
         stop_refused(x, r->error);
         /* A string may have its place although the reply is late. */
         x->phase = x->is_string && r->kind == REPLY_TIMEOUT ? TO_END : OVER;
-    } else if (x->is_string && !id_read(x, r->message)) {
-        /* "error" (>= 4.14.5): longer than the peer takes */
-        struct wazuh_error why;
-        char words[WAZUH_EXTRA_BYTES];
-        size_t n;
-        const char *text = message_text(r->message, &n);
-        snprintf(words, sizeof words, "%s: %.*s", r->message->command, (int)min_size(n, 200),
-                 text ? text : "");
-        wazuh_error_set(&why, WAZUH_CLUSTER_ERROR, 3000, words);
+    } else if (x->is_string && !xfer_id_read(r->message, x->result.string_id, &why)) {
         stop_refused(x, &why);
         x->phase = OVER;
     } else {
+        if (x->is_string)
+            prefix_set(x, x->result.string_id, strlen(x->result.string_id));
         x->phase = CHUNKS;
     }
 }
