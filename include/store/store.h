@@ -24,12 +24,14 @@ enum store_work {
      * take it back, so its asker keeps the blob and sends it again (marks_on_reading). */
     STORE_INFO_RELEASE,
     /* Master. Applies the whole string in blob. parts: chunks updated (E), or top-level members (F), as the
-     * reply syn_m_a_e counts them; refusals are in errors. */
+     * reply syn_m_a_e counts them; refusals are in errors. Nothing is applied of a string that is not
+     * well-formed. */
     STORE_INFO_WRITE,
     /* Master. Appends the whole string of syn_g_m_w to blob: rows that changed, and the global hash. parts:
      * agents told. Never empty, as the hash is always there. */
     STORE_GROUPS_READ,
-    /* Master. The same of all rows, without hash: the string of syn_g_m_w_c. */
+    /* Master. The same of all rows, without hash: the string of syn_g_m_w_c. Without any agent it has one
+     * chunk with an empty list, as a real worker cannot do with no chunk at all. */
     STORE_GROUPS_READ_ALL,
     /* Master. The string of the last STORE_GROUPS_READ is kept for all workers. (A store that marks on
      * reading has nothing to do.) */
@@ -68,6 +70,7 @@ struct store_job {
     /* the store's */
     struct store_job *next;
     bool queued;
+    uint32_t errors_listed; /* of error_count: those with an entry of their own in errors */
 };
 
 struct store_ops {
@@ -85,6 +88,18 @@ struct store {
     uint64_t changes;      /* moves when the rows may have changed */
     char why[160];         /* of down */
 };
+
+/* ---- for stores ---- */
+
+/* Empties the results of a job that begins. */
+void store_job_begin(struct store_job *j);
+/* One more chunk was refused, and why: counted, and listed in errors as far as there is room; a long text is
+ * cut. */
+void store_job_refused(struct store_job *j, const char *why);
+/* The results are complete: a last entry of errors says how many more there are than are listed. */
+void store_job_end(struct store_job *j);
+
+/* ---- for who asks ---- */
 
 static inline void store_submit(struct store *s, struct store_job *j) {
     s->ops->submit(s, j);
