@@ -42,6 +42,10 @@ bool agent_verdict_write(struct text *out, const struct store_job *j, const char
         text_format(out, "error while trying to load JSON: %s", j->why.what);
         return false;
     }
+    if (j->err == E_UNKNOWN) { /* agent_string_take's */
+        text_str(out, j->why.what);
+        return false;
+    }
     if (j->err) {
         text_format(out, "error processing %s chunks: %s", what, j->why.what);
         return false;
@@ -129,7 +133,8 @@ static enum err left(void *arg, unsigned depth, enum json_kind kind, struct erro
 }
 
 enum err agent_result_read(struct agent_result *r, const struct message *m, struct error *e) {
-    static const struct json_stream_events events = {value, kept, passed, left};
+    static const struct json_stream_events events = {
+        .value = value, .kept = kept, .passed = passed, .left = left};
     struct reading g = {.r = r};
     struct json_stream s;
     uint8_t piece[1024];
