@@ -1,17 +1,11 @@
 /* base/json_read.h - reading one bounded JSON value that lies in memory; the only door to jsmn.
  *
- * For JSON of unbounded length see fs/manifest_dec.h, which cuts a stream into bounded members and
- * reads each with this. No allocation: the caller brings the tokens. */
+ * For JSON of any length see base/json_stream.h, which cuts it into bounded values to be read with this.
+ * No allocation: the caller brings the tokens. */
 #ifndef PICKET_BASE_JSON_READ_H
 #define PICKET_BASE_JSON_READ_H
 
-#include "base/err.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-enum json_kind { JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_BOOL, JSON_NULL };
+#include "base/json_scan.h"
 
 /* One value; indexes point into the token array. */
 struct json_token {

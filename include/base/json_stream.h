@@ -7,10 +7,11 @@
 #ifndef PICKET_BASE_JSON_STREAM_H
 #define PICKET_BASE_JSON_STREAM_H
 
-#include "base/json_read.h"
+#include "base/json_scan.h"
 
-#define JSON_STREAM_DEPTH 32     /* deeper nesting is E_SYNTAX */
-#define JSON_STREAM_KEY_BYTES 64 /* a longer key is told as "", which no owner wants */
+#define JSON_STREAM_DEPTH JSON_SCAN_DEPTH /* deeper nesting is E_SYNTAX */
+#define JSON_STREAM_KEY_BYTES                                                                                \
+    64 /* a longer key, and one that no C string holds, is told as "", which no owner wants */
 
 enum json_want {
     JSON_SKIP,  /* checked, not told */
@@ -22,15 +23,19 @@ enum json_want {
 struct json_stream_events {
     /* A value begins at depth (0: the root). key: its unescaped name in an object, NULL in an array and for
      * the root. Only containers may be entered, only strings passed: for anything else that answer means
-     * SKIP. */
+     * SKIP. NULL: everything is skipped. */
     enum json_want (*value)(void *arg, unsigned depth, enum json_kind kind, const char *key);
     /* What was to be kept: n bytes of JSON text with a NUL after them, valid during the call. key as above.
      */
     enum err (*kept)(void *arg, unsigned depth, const char *key, const char *json, size_t n, struct error *e);
-    /* Bytes of a string that is passed (a lone surrogate \udc80-\udcff is its raw byte; others E_VALUE). */
+    /* Bytes of a string that is passed (a lone surrogate \udc80-\udcff is its raw byte; others, and U+0000,
+     * are E_VALUE). */
     enum err (*passed)(void *arg, const char *bytes, size_t n, struct error *e);
     /* A container that was entered, or a string that was passed, has ended. */
     enum err (*left)(void *arg, unsigned depth, enum json_kind kind, struct error *e);
+    /* What was to be kept does not fit; what this returns goes for the whole reading, E_OK: the value is
+     * skipped instead. NULL: E_LIMIT. */
+    enum err (*too_long)(void *arg, unsigned depth, const char *key, struct error *e);
 };
 
 struct json_stream {
@@ -38,28 +43,30 @@ struct json_stream {
     void *arg;
     char *keep; /* the owner's, for JSON_KEEP */
     size_t keep_cap, keep_n;
-    uint64_t at; /* bytes taken so far */
+    uint64_t at; /* bytes taken so far; in an event: behind the first byte of a value that begins, or behind
+                  * the last one of a value that ends */
     bool failed; /* an error was returned: everything after it is E_SYNTAX */
-    unsigned depth;
-    uint8_t kind[JSON_STREAM_DEPTH];
-    uint8_t want[JSON_STREAM_DEPTH];
+    /* its own */
+    struct json_scan scan;
+    uint8_t want;           /* enum json_want of the value that is told and not entered */
+    bool ending;            /* a string that was passed is over, and left() is due */
+    bool key_bad, key_half; /* no C string holds the key; half a surrogate pair is at its end */
+    uint8_t key_n;
+    uint8_t piece_n; /* bytes of piece */
     char key[JSON_STREAM_KEY_BYTES];
-    size_t key_n;
-    uint8_t state, literal_at; /* enum in json_stream.c */
-    uint32_t surrogate, code;
-    uint8_t code_n, number;
-    unsigned wanted_depth; /* depth of the value that is skipped, kept or passed */
-    uint8_t mode;
-    char piece[256]; /* unescaped bytes not told yet */
-    size_t piece_n;
+    char piece[248]; /* unescaped bytes not told yet */
 };
 
 /* keep may be NULL with keep_cap 0; a value of more than keep_cap - 1 bytes that is to be kept is E_LIMIT. */
 void json_stream_init(struct json_stream *s, const struct json_stream_events *events, void *arg, char *keep,
                       size_t keep_cap);
-/* The error of an event is returned as it is, and ends the reading. */
+/* The error of an event is returned as it is, and ends the reading. But E_AGAIN of kept(), passed(), left()
+ * and too_long() is a pause: the push, or the finish, ends with E_AGAIN behind that event; s->at tells how
+ * many bytes were taken; what was told stays valid until the next push, which must go on with the byte after
+ * them (or until the next finish). */
 enum err json_stream_push(struct json_stream *s, const char *bytes, size_t n, struct error *e);
-/* The text is over: E_TRUNCATED when it is not whole. */
+/* The text is over: E_TRUNCATED when it is not whole. A number that stands alone and is to be kept is told
+ * now. */
 enum err json_stream_finish(struct json_stream *s, struct error *e);
 
 #endif

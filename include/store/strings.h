@@ -11,6 +11,7 @@
 #define PICKET_STORE_STRINGS_H
 
 #include "base/blob.h"
+#include "base/json_read.h"
 #include "base/json_stream.h"
 
 #define STORE_TEXT_BYTES 65792u   /* the longest chunk or command, with room for what stands around it */

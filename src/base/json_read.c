@@ -5,7 +5,6 @@
 #include "base/json_read.h"
 
 #include "base/text.h"
-#include "src/base/json_scan.h"
 
 #include <limits.h>
 #include <string.h>
@@ -58,135 +57,52 @@ enum err json_parse(struct json_doc *d, const char *text, size_t len, struct jso
     *d = (struct json_doc){.text = text, .tokens = tokens};
     if (len > INT_MAX || cap > UINT_MAX)
         return error_set(e, E_LIMIT, 0, "JSON of %zu bytes", len);
-    size_t parts, at;
-    const char *wrong = json_scan(text, len, &parts, &at);
-    if (wrong)
-        return error_set(e, E_SYNTAX, 0, "JSON, byte %zu: %s", at, wrong);
-    if (parts > cap)
-        return error_set(e, E_SPACE, 0, "JSON of %zu parts, room for %zu", parts, cap);
+    struct json_scan scan;
+    json_scan_init(&scan, -1);
+    json_scan_piece(&scan, text, len);
+    json_scan_next(&scan);
+    if (json_scan_finish(&scan))
+        return error_set(e, E_SYNTAX, 0, "JSON, byte %zu: %s", (size_t)(scan.at - text), scan.wrong);
+    if (scan.parts > cap)
+        return error_set(e, E_SPACE, 0, "JSON of %zu parts, room for %zu", scan.parts, cap);
     jsmn_parser parser;
     jsmn_init(&parser);
     int count = jsmn_parse(&parser, text, len, (jsmntok_t *)(void *)tokens, (unsigned)cap);
-    if (count < 0 || (size_t)count != parts)
+    if (count < 0 || (size_t)count != scan.parts)
         return error_set(e, E_SYNTAX, 0, "JSON: not understood (%d)", count);
-    turn_tokens(text, tokens, parts);
+    turn_tokens(text, tokens, scan.parts);
     d->len = len;
-    d->count = parts;
+    d->count = scan.parts;
     return E_OK;
 }
 
 /* ---- strings ---- */
 
-static bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/* The four digits of \uXXXX at in, or -1. */
-static int32_t escape_unit(const char *in, const char *end) {
-    int32_t v = 0;
-    if (end - in < 6 || in[0] != '\\' || in[1] != 'u')
-        return -1;
-    for (int i = 2; i < 6; i++) {
-        if (!is_hex(in[i]))
-            return -1;
-        v = v << 4 | (in[i] <= '9' ? in[i] - '0' : (in[i] | 0x20) - 'a' + 10);
+/* The next bytes of what stands inside the quotes of a string, unescaped: none at its end. */
+static enum err next_bytes(struct json_scan *s, const char **bytes, size_t *n) {
+    enum err err = E_OK;
+    *n = 0;
+    while (err == E_OK && *n == 0) {
+        enum json_part part = json_scan_next(s);
+        if (part == JSON_PART_NONE) /* the end, if not within an escape */
+            return !json_scan_in_text(s) ? E_SYNTAX : s->high ? E_VALUE : E_OK;
+        err = part == JSON_PART_RUN || part == JSON_PART_UNIT ? json_scan_text(s, part, bytes, n) : E_SYNTAX;
     }
-    return v;
-}
-
-static size_t put_utf8(uint32_t v, char out[4]) {
-    if (v < 0x80) {
-        out[0] = (char)v;
-        return 1;
-    }
-    if (v < 0x800) {
-        out[0] = (char)(0xc0 | v >> 6);
-        out[1] = (char)(0x80 | (v & 0x3f));
-        return 2;
-    }
-    if (v < 0x10000) {
-        out[0] = (char)(0xe0 | v >> 12);
-        out[1] = (char)(0x80 | (v >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (v & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | v >> 18);
-    out[1] = (char)(0x80 | (v >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (v >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (v & 0x3f));
-    return 4;
-}
-
-/* A \u escape at *in, which moves on; the bytes of the character go to out. */
-static enum err unescape_unicode(const char **in, const char *end, char out[4], size_t *n) {
-    int32_t v = escape_unit(*in, end), low;
-    if (v < 0)
-        return E_SYNTAX;
-    *in += 6;
-    if (v >= 0xd800 && v < 0xdc00 && (low = escape_unit(*in, end)) >= 0xdc00 && low < 0xe000) {
-        *in += 6;
-        v = 0x10000 + ((v - 0xd800) << 10) + (low - 0xdc00);
-    } else if (v >= 0xdc80 && v <= 0xdcff) { /* Python's surrogateescape: a byte that was not UTF-8 */
-        out[0] = (char)(v - 0xdc00);
-        *n = 1;
-        return E_OK;
-    } else if (v == 0 || (v >= 0xd800 && v < 0xe000)) {
-        return E_VALUE;
-    }
-    *n = put_utf8((uint32_t)v, out);
-    return E_OK;
-}
-
-/* One character or byte at *in, which moves on: its bytes to out. */
-static enum err unescape_next(const char **in, const char *end, char out[4], size_t *n) {
-    static const char letters[] = "\"\"\\\\//b\bf\fn\nr\rt\t"; /* pairs: the letter, its byte */
-    const char *at = *in;
-    *n = 1;
-    if (*at != '\\') {
-        if ((unsigned char)*at < 0x20 || *at == '"')
-            return E_SYNTAX;
-        out[0] = *at;
-        *in = at + 1;
-        return E_OK;
-    }
-    if (end - at < 2)
-        return E_SYNTAX;
-    if (at[1] == 'u')
-        return unescape_unicode(in, end, out, n);
-    for (const char *p = letters; *p; p += 2)
-        if (at[1] == *p) {
-            out[0] = p[1];
-            *in = at + 2;
-            return E_OK;
-        }
-    return E_SYNTAX;
-}
-
-/* Length of the run at in that stands for itself: nearly all of a string, copied as a whole. */
-static size_t plain_run(const char *in, const char *end) {
-    const char *at = in;
-    while (at < end && *at != '\\' && *at != '"' && (unsigned char)*at >= 0x20)
-        at++;
-    return (size_t)(at - in);
+    return err;
 }
 
 enum err json_unescape(const char *in, size_t n, char *out, size_t cap, size_t *len) {
-    const char *end = in + n;
-    size_t used = 0;
+    struct json_scan scan;
+    const char *bytes;
+    size_t used = 0, more = 1;
     enum err r = cap ? E_OK : E_LIMIT;
-    while (r == E_OK && in < end) {
-        char bytes[4];
-        size_t more = plain_run(in, end);
-        if (more > 0 && more < cap - used) {
-            memcpy(out + used, in, more);
-            in += more;
-            used += more;
-            continue;
-        }
-        r = unescape_next(&in, end, bytes, &more);
+    json_scan_init_text(&scan);
+    json_scan_piece(&scan, in, n);
+    while (r == E_OK && more) {
+        r = next_bytes(&scan, &bytes, &more);
         if (r == E_OK && more >= cap - used) /* one byte stays for the NUL */
             r = E_LIMIT;
-        if (r != E_OK)
+        if (r != E_OK || more == 0)
             break;
         memcpy(out + used, bytes, more);
         used += more;
@@ -214,17 +130,22 @@ enum err json_copy_str(const struct json_doc *d, size_t i, char *out, size_t cap
 /* ---- looking up ---- */
 
 static bool key_is(const struct json_doc *d, const struct json_token *t, const char *key) {
-    const char *in = d->text + t->start, *end = d->text + t->end;
-    size_t left = strlen(key);
-    while (in < end) {
-        char bytes[4];
-        size_t n = 0;
-        if (unescape_next(&in, end, bytes, &n) != E_OK || n > left || memcmp(bytes, key, n) != 0)
+    const char *bytes = d->text + t->start;
+    size_t n = t->end - t->start, left = strlen(key);
+    if (!memchr(bytes, '\\', n))
+        return n == left && memcmp(bytes, key, n) == 0;
+    struct json_scan scan;
+    json_scan_init_text(&scan);
+    json_scan_piece(&scan, bytes, n);
+    while (next_bytes(&scan, &bytes, &n) == E_OK) {
+        if (n == 0)
+            return left == 0;
+        if (n > left || memcmp(bytes, key, n) != 0)
             return false;
         key += n;
         left -= n;
     }
-    return left == 0;
+    return false;
 }
 
 size_t json_first(const struct json_doc *d, size_t container) {
