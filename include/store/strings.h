@@ -44,7 +44,7 @@ enum string_event {
     STRING_MORE,      /* nothing yet: call again */
     STRING_CHUNK,     /* (wanting chunks) a whole chunk text: reader->text, text_n */
     STRING_AGENT,     /* (wanting agents) one agent object: reader->doc; its list in reader->list */
-    STRING_CHUNK_END, /* (wanting agents) a chunk, or a list, is over; reader->chunk counts it, from 0 */
+    STRING_CHUNK_END, /* (wanting agents) a chunk, or a list, is over; was it bad: reader->chunk_bad */
     STRING_END        /* everything was well-formed and is over */
 };
 
@@ -61,8 +61,12 @@ struct strings_reader {
     size_t text_n;
     struct json_doc doc;
     uint8_t list;   /* enum sync_status of the agent's list (F); SYNCREQ for texts */
-    uint32_t chunk; /* chunks, or lists, that are over */
-    bool has_hash;  /* the last chunk of groups named a hash, not null */
+    uint32_t chunk; /* chunks, or members of the object of lists, that are over: 1 at the first of the
+                     * events CHUNK or CHUNK_END, all of them at END, as the real master counts them */
+    bool chunk_bad; /* (at CHUNK_END) not all of it could be told: chunk_why, the first reason. What was told
+                     * of it stands or falls as the owner decides. */
+    struct error chunk_why;
+    bool has_hash;  /* (wanting agents) the last chunk of groups named a hash, not null */
     bool hash_seen; /* ... or at least the member */
     char hash[41];
     uint64_t chunks_from,
