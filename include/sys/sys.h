@@ -65,6 +65,14 @@ enum sys_sockopt {
     SYS_SO_ERROR          /* get only: pending errno */
 };
 
+/* What lock_range does to a range of bytes. */
+enum sys_lock {
+    SYS_UNLOCK,
+    SYS_LOCK_READ,
+    SYS_LOCK_WRITE,
+    SYS_LOCK_ASK /* nothing, but answers as SYS_LOCK_WRITE would */
+};
+
 struct sys {
     /* time: nanoseconds; mono never jumps; wall is for printing only */
     uint64_t (*mono_ns)(struct sys *);
@@ -98,6 +106,10 @@ struct sys {
     ptrdiff_t (*getdents)(struct sys *, int fd, void *buf, size_t n);
     int64_t (*lseek)(struct sys *, int fd, int64_t offset, int whence); /* 0 set, 1 cur, 2 end */
     int (*lock)(struct sys *, int fd); /* exclusive, at once, for the open file; -EWOULDBLOCK if taken */
+    /* Bytes at .. at + n - 1 of the open file, at once; -EAGAIN when somebody else's lock is in the way.
+     * Locks of open files (Linux 3.15): they hold against other open files of this process, and against the
+     * record locks of programs that know only those. A second lock on the same bytes replaces the first. */
+    int (*lock_range)(struct sys *, int fd, enum sys_lock how, uint64_t at, uint64_t n);
     int64_t (*free_bytes)(struct sys *, int fd); /* room on fd's filesystem for an ordinary user, bytes */
 
     /* sockets: all non-blocking and close-on-exec */

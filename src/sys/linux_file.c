@@ -177,6 +177,18 @@ static int linux_lock(struct sys *s, int fd) {
     return LINUX_RESULT(r);
 }
 
+static int linux_lock_range(struct sys *s, int fd, enum sys_lock how, uint64_t at, uint64_t n) {
+    (void)s;
+    static const short kinds[] = {F_UNLCK, F_RDLCK, F_WRLCK, F_WRLCK};
+    struct flock range = {
+        .l_type = kinds[how], .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = (off_t)n};
+    int r;
+    LINUX_CALL(r, fcntl(fd, how == SYS_LOCK_ASK ? F_OFD_GETLK : F_OFD_SETLK, &range));
+    if (r < 0)
+        return errno == EACCES ? -EAGAIN : -errno; /* POSIX leaves the choice of the two */
+    return how == SYS_LOCK_ASK && range.l_type != F_UNLCK ? -EAGAIN : 0;
+}
+
 static int64_t linux_free_bytes(struct sys *s, int fd) {
     (void)s;
     struct statvfs v;
@@ -211,5 +223,6 @@ void linux_file_init(struct sys *s) {
     s->getdents = linux_getdents;
     s->lseek = linux_lseek;
     s->lock = linux_lock;
+    s->lock_range = linux_lock_range;
     s->free_bytes = linux_free_bytes;
 }

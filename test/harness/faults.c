@@ -68,6 +68,8 @@ ENTRY(int, chmodat, (struct sys * s, int dirfd, const char *path, uint32_t mode)
 ENTRY(ptrdiff_t, getdents, (struct sys * s, int fd, void *buf, size_t n), (&f->real, fd, buf, n))
 ENTRY(int64_t, lseek, (struct sys * s, int fd, int64_t offset, int whence), (&f->real, fd, offset, whence))
 ENTRY(int, lock, (struct sys * s, int fd), (&f->real, fd))
+ENTRY(int, lock_range, (struct sys * s, int fd, enum sys_lock how, uint64_t at, uint64_t n),
+      (&f->real, fd, how, at, n))
 ENTRY(int64_t, free_bytes, (struct sys * s, int fd), (&f->real, fd))
 ENTRY(int, listen, (struct sys * s, const struct sys_addr *a, int backlog), (&f->real, a, backlog))
 ENTRY(int, accept, (struct sys * s, int fd, struct sys_addr *peer), (&f->real, fd, peer))
@@ -151,6 +153,7 @@ void faults_init(struct faults *f) {
         .getdents = fault_getdents,
         .lseek = fault_lseek,
         .lock = fault_lock,
+        .lock_range = fault_lock_range,
         .free_bytes = fault_free_bytes,
         .listen = fault_listen,
         .accept = fault_accept,

@@ -102,6 +102,24 @@ TEST(sys_modes_and_owners_follow_no_link) {
     sys.close(&sys, root);
 }
 
+TEST(sys_lock_range_holds_between_open_files_and_byte_by_byte) {
+    open_root();
+    int a = sys.openat(&sys, root, "range", O_RDWR | O_CREAT, 0600);
+    int b = sys.openat(&sys, root, "range", O_RDWR, 0);
+    CHECK_INT(sys.lock_range(&sys, a, SYS_LOCK_READ, 100, 10), 0);
+    CHECK_INT(sys.lock_range(&sys, b, SYS_LOCK_READ, 100, 10), 0);
+    CHECK_INT(sys.lock_range(&sys, b, SYS_LOCK_WRITE, 105, 1), -EAGAIN);
+    CHECK_INT(sys.lock_range(&sys, b, SYS_LOCK_ASK, 105, 1), -EAGAIN);
+    CHECK_INT(sys.lock_range(&sys, b, SYS_LOCK_ASK, 110, 1), 0);
+    CHECK_INT(sys.lock_range(&sys, b, SYS_LOCK_WRITE, 110, 1), 0);
+    CHECK_INT(sys.lock_range(&sys, a, SYS_LOCK_READ, 110, 1), -EAGAIN);
+    CHECK_INT(sys.lock_range(&sys, a, SYS_UNLOCK, 100, 10), 0);
+    CHECK_INT(sys.lock_range(&sys, b, SYS_LOCK_WRITE, 100, 10), 0); /* its own read lock grows */
+    sys.close(&sys, b);
+    CHECK_INT(sys.lock_range(&sys, a, SYS_LOCK_ASK, 100, 11), 0); /* gone with the descriptor */
+    sys.close(&sys, a);
+}
+
 TEST(sys_lock_excludes_a_second_open) {
     open_root();
     int a = sys.openat(&sys, root, "lock", O_RDWR | O_CREAT, 0600);
