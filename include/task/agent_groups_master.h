@@ -3,25 +3,17 @@
  * Every sync_agent_groups, the first time agent_group_start_delay after the start, the rows that changed and
  * the global hash are read once and sent to every worker that is there (syn_g_m_w). While nobody is there
  * nothing is read, so changes wait. A worker that is still busy with the round before gets this one when it
- * is done, or, when rows were in a round it missed, the full list; nobody waits for it. */
+ * is done, or, when rows were in a round it missed, the full list; nobody waits for it.
+ *
+ * The full list (syn_g_m_w_c) is read once for all who want it until the next round: those who asked
+ * (syn_w_g_c), and those who missed rows; each gets one per sync_agent_groups at the most. A worker that
+ * joins is sent nothing special: the hash of the next round tells it whether it lacks something. */
 #ifndef PICKET_TASK_AGENT_GROUPS_MASTER_H
 #define PICKET_TASK_AGENT_GROUPS_MASTER_H
 
-#include "task/agents_env.h"
-#include "wire/string_tx.h"
+#include "task/agent_groups_peer.h"
 
 #define GROUPS_ROUNDS 3u /* strings of rounds (and the full list) that may be on their way at once */
-
-/* A string that several workers are being sent. */
-struct agent_groups_string {
-    struct blob blob;
-    uint32_t readers; /* workers that are being sent it, and the round that owns it */
-    uint64_t rows;
-    bool full;
-    uint64_t number; /* of the round */
-};
-
-struct agent_groups_peer;
 
 struct agent_groups_master {
     struct agents_env *env;
@@ -29,43 +21,26 @@ struct agent_groups_master {
     struct loop_timer timer;
     struct store_job job;
     uint8_t phase;  /* enum in agent_groups_master.c */
+    bool round_due; /* while the store has a job */
     uint64_t round; /* number of the last one */
     struct agent_groups_string strings[GROUPS_ROUNDS];
-    bool told_nobody; /* that no worker is there was said */
-    bool was_down;
-    char hash[41]; /* of the last round; "" none */
-    uint64_t failures;
-};
-
-/* One worker. */
-struct agent_groups_peer {
-    struct agent_groups_peer *next;
-    struct agent_groups_master *master;
-    struct session *session;
-    void (*kick)(void *arg);
-    void *arg;
-    const char *tag; /* "Worker w1", the owner's */
-    struct string_tx tx;
-    struct agent_groups_string *string; /* being sent */
-    struct loop_timer timer;            /* asks again for a sender */
-    bool full_wanted;                   /* the worker asked, or missed rows */
-    bool sending_full;
-    uint64_t owed_round; /* a round that it has not been sent yet; 0: none */
-    /* for get_health: wall times of the last; 0: never */
-    int64_t start_ns, end_ns, full_start_ns, full_end_ns;
-    uint32_t chunks, full_chunks;
-    uint64_t failures;
+    struct agent_groups_string *reading, *now, *all; /* being filled; the last round's; the full list */
+    uint64_t started_ns;                             /* monotonic, of the round */
+    bool told_nobody;                                /* that no worker is there was said */
+    bool was_down;                                   /* that the store fails was said */
+    char hash[41];                                   /* of the last round; "" none */
+    uint64_t failures;                               /* of the store */
+    uint64_t skipped;                                /* rounds that found no free string */
 };
 
 void agent_groups_master_init(struct agent_groups_master *m, struct agents_env *env);
 /* The first round is agent_group_start_delay from now. */
 void agent_groups_master_start(struct agent_groups_master *m);
-void agent_groups_master_fini(struct agent_groups_master *m);
+void agent_groups_master_fini(struct agent_groups_master *m); /* after all its peers */
 
-void agent_groups_peer_init(struct agent_groups_peer *p, struct agent_groups_master *m, const char *tag,
-                            struct session *session, void (*kick)(void *arg), void *arg);
-void agent_groups_peer_fini(struct agent_groups_peer *p); /* before session_fini */
-/* Serves syn_w_g_c, syn_w_g_e, syn_w_g_err, syn_wgc_e, syn_wgc_err; answers them. */
-void agent_groups_peer_request(struct agent_groups_peer *p, const struct message *m);
+/* ---- for agent_groups_peer.c ---- */
+/* Begins what is due, when the store has no job of this task. */
+void agent_groups_master_next(struct agent_groups_master *m);
+void agent_groups_release(struct agent_groups_string *s); /* one reader less; NULL: nothing */
 
 #endif
