@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define SENT_ON "Sent request to master node" /* a worker's first answer; the real one is control_res */
-#define QUESTION_BYTES 256
+#define QUESTION_BYTES 3072
 
 enum err ask_open(struct ask *a, struct sys *sys, const char *path, uint32_t wait_ms, struct error *e) {
     a->sys = sys;

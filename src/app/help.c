@@ -12,10 +12,11 @@ static const char overview[] =
     "\n"
     "  picket run            become the node's daemon       picket help run\n"
     "  picket status         one screen: is all well?       picket help status\n"
+    "  picket agents         the agents: list, add, remove   picket help agents\n"
     "  picket check-config   everything wrong with the configuration, and what is\n"
     "                        in effect\n"
     "  picket version        this program's version, and the one it announces\n"
-    "  picket help TOPIC     run, status, config\n"
+    "  picket help TOPIC     run, status, agents, config\n"
     "\n"
     "All but help and version take --root DIR, the installation's folder (default\n" ROOT_DEFAULT
     "). Called by the name wazuh-clusterd it is `picket run` and takes\n"
@@ -54,6 +55,28 @@ static const char status[] = "picket status [-j] [--root DIR]\n"
                              "    4  unknown: no access, or no answer within 3 seconds\n"
                              "  150  it runs, but is not connected, not in sync, or was refused\n";
 
+static const char agents[] =
+    "picket agents [list] [filters] [-j] [--root DIR]\n"
+    "  --status S    active, disconnected, pending or never_connected\n"
+    "  --name N  --ip A  --node N  --version V    '*' stands for any characters\n"
+    "  --group G     members of this group\n"
+    "  --id ID[,ID...]\n"
+    "picket agents add NAME [--ip ADDRESS] [--id ID] [--key]\n"
+    "              ADDRESS: any (default), an address, or address/bits. --key prints\n"
+    "              the line of client.keys that the agent needs: it is a secret.\n"
+    "picket agents remove ID\n"
+    "picket agents group ID GROUP[,GROUP...]    its groups are these, in this order\n"
+    "picket agents group ID --add GROUP[,...]   and these besides\n"
+    "picket agents group ID --remove GROUP[,...]\n"
+    "\n"
+    "The running node is asked, through queue/cluster/c-internal.sock. A list is of\n"
+    "what this node knows, on a worker too. Agents are edited on the master, and\n"
+    "only where picket keeps them itself (store = embedded): where there is a\n"
+    "wazuh-db, with manage_agents and agent_groups. -j (--json) prints JSON.\n"
+    "\n"
+    "Exit codes: 0 done; 1 refused, with the reason; 2 the command line is bad;\n"
+    "3 the node does not run; 4 unknown: no access, or no answer in time.\n";
+
 static const char config_head[] =
     "FILES, all below the root\n"
     "\n"
@@ -88,6 +111,8 @@ bool help_words(struct text *out, const char *topic) {
         text_str(out, run);
     else if (!strcmp(topic, "status"))
         text_str(out, status);
+    else if (!strcmp(topic, "agents"))
+        text_str(out, agents);
     else if (!strcmp(topic, "config") || !strcmp(topic, "check-config")) {
         text_str(out, config_head);
         config_picket_words(out);

@@ -1,4 +1,5 @@
 /* app/main.c - the program: one command line, one command. What is static here is all there is of it. */
+#include "app/agents_cmd.h"
 #include "app/config.h"
 #include "app/config_picket.h"
 #include "app/daemon.h"
@@ -63,7 +64,7 @@ static int command_help(void) {
     if (options.as_clusterd) {
         help_clusterd(&t, false);
     } else if (!help_words(&t, options.topic)) {
-        text_format(&t, "picket: there is no help on '%s': run, status, config\n", options.topic);
+        text_format(&t, "picket: there is no help on '%s': run, status, agents, config\n", options.topic);
         print(STDERR_FD, &t);
         return 2;
     }
@@ -225,6 +226,8 @@ int main(int argc, char *argv[]) {
         return command_control();
     case COMMAND_STATUS:
         return (int)status_command(&sys, &options);
+    case COMMAND_AGENTS:
+        return (int)agents_command(&sys, &options);
     case COMMAND_CHECK:
     case COMMAND_RUN:
         return command_run();

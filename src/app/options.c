@@ -2,6 +2,8 @@
  * value ("-cFILE"), as argparse has it in wazuh_clusterd.py. */
 #include "app/options.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 static const struct {
@@ -9,9 +11,9 @@ static const struct {
     enum command command;
     char shorts[9]; /* short options it takes; a ':' follows one with a value */
 } commands[] = {
-    {"run", COMMAND_RUN, "hfdVrtc:"}, {"check-config", COMMAND_CHECK, "hc:"},
-    {"status", COMMAND_STATUS, "hj"}, {"version", COMMAND_VERSION, "h"},
-    {"help", COMMAND_HELP, "h"},
+    {"run", COMMAND_RUN, "hfdVrtc:"},  {"check-config", COMMAND_CHECK, "hc:"},
+    {"status", COMMAND_STATUS, "hj"},  {"agents", COMMAND_AGENTS, "hj"},
+    {"version", COMMAND_VERSION, "h"}, {"help", COMMAND_HELP, "h"},
 };
 
 struct parse {
@@ -19,6 +21,7 @@ struct parse {
     int argc, at;
     char *const *argv;
     const char *shorts;
+    bool acted; /* agents: the word for what is to be done was there */
     struct error *e;
 };
 
@@ -52,7 +55,10 @@ static void apply(struct options *o, char option, const char *value) {
         o->config_file = value;
         break;
     case 'h':
-        o->topic = o->command == COMMAND_RUN ? "run" : o->command == COMMAND_STATUS ? "status" : NULL;
+        o->topic = o->command == COMMAND_RUN      ? "run"
+                   : o->command == COMMAND_STATUS ? "status"
+                   : o->command == COMMAND_AGENTS ? "agents"
+                                                  : NULL;
         o->command = COMMAND_HELP;
         break;
     }
@@ -89,7 +95,63 @@ static enum err short_options(struct parse *p, const char *arg) {
     return E_OK;
 }
 
+/* ---- agents ---- */
+
+/* Flags, and options with a value: "--name=x" or "--name x". *known false: none of these. */
+static enum err agents_option(struct parse *p, const char *arg, bool *known) {
+    static const char flags[] = "--json\0--key\0--add\0--remove\0";
+    struct options *o = p->o;
+    bool *const flag[] = {&o->json, &o->key, &o->group_add, &o->group_remove};
+    char name[16];
+    const char *value = strchr(arg, '=');
+    size_t n = value ? (size_t)(value - arg) : strlen(arg);
+    ptrdiff_t i = text_find(flags, arg);
+    *known = true;
+    if (i >= 0) {
+        *flag[i] = true;
+        return E_OK;
+    }
+    i = text_copy(name, sizeof name, arg + 2, n - 2) ? text_find(AGENTS_OPTIONS, name) : -1;
+    *known = i >= 0;
+    return *known ? need_value(p, value ? value + 1 : "", arg, &o->agents[i]) : E_OK;
+}
+
+/* The first word is what is to be done; without one: list. */
+static enum err agents_word(struct parse *p, const char *arg) {
+    static const char actions[] = "list\0add\0remove\0group\0";
+    struct options *o = p->o;
+    if (!p->acted) {
+        ptrdiff_t i = text_find(actions, arg);
+        if (i < 0)
+            return error_set(p->e, E_VALUE, 0, "agents: there is no '%s': list, add, remove, group", arg);
+        o->action = (enum agents_action)i;
+        p->acted = true;
+        return E_OK;
+    }
+    if (o->words == sizeof o->word / sizeof *o->word)
+        return error_set(p->e, E_VALUE, 0, "unrecognized arguments: %s", arg);
+    o->word[o->words++] = arg;
+    return E_OK;
+}
+
+static enum err agents_judge(struct parse *p) {
+    static const char *const usage[] = {"[list] [filters]", "add NAME [--ip ADDRESS] [--id ID] [--key]",
+                                        "remove ID", "group ID [--add | --remove] GROUP[,GROUP...]"};
+    static const uint8_t words[] = {0, 1, 1, 2};
+    const struct options *o = p->o;
+    bool fits = o->words == words[o->action] && !(o->group_add && o->group_remove);
+    fits &= !o->key || o->action == AGENTS_ADD;
+    fits &= (!o->group_add && !o->group_remove) || o->action == AGENTS_GROUP;
+    for (int i = 0; i < AGENTS_OPTION_COUNT; i++)
+        fits &= !o->agents[i] || o->action == AGENTS_LIST ||
+                (o->action == AGENTS_ADD && (i == AGENTS_IP || i == AGENTS_ID));
+    return fits ? E_OK : error_set(p->e, E_VALUE, 0, "usage: picket agents %s", usage[o->action]);
+}
+
+/* ---- all ---- */
+
 static enum err long_option(struct parse *p, const char *arg) {
+    bool known = false;
     if (!strcmp(arg, "--help")) {
         apply(p->o, 'h', NULL);
         return E_OK;
@@ -100,6 +162,9 @@ static enum err long_option(struct parse *p, const char *arg) {
     }
     if (!strcmp(arg, "--root"))
         return need_value(p, "", "--root", &p->o->root);
+    enum err err = p->o->command == COMMAND_AGENTS ? agents_option(p, arg, &known) : E_OK;
+    if (known)
+        return err;
     return error_set(p->e, E_VALUE, 0, "unrecognized arguments: %s", arg);
 }
 
@@ -113,12 +178,14 @@ static enum err arguments(struct parse *p) {
             err = short_options(p, arg);
         else if (p->o->command == COMMAND_HELP && !p->o->topic)
             p->o->topic = arg, err = E_OK;
+        else if (p->o->command == COMMAND_AGENTS)
+            err = agents_word(p, arg);
         else
             err = error_set(p->e, E_VALUE, 0, "unrecognized arguments: %s", arg);
         if (err || (arg[0] == '-' && p->o->command == COMMAND_HELP)) /* -h: the rest does not matter */
             return err;
     }
-    return E_OK;
+    return p->o->command == COMMAND_AGENTS ? agents_judge(p) : E_OK;
 }
 
 enum err options_parse(struct options *o, int argc, char *const argv[], struct error *e) {

@@ -86,6 +86,58 @@ TEST(options_picket_refused) {
     CHECK_INT(parse("picket help a b"), E_VALUE);
 }
 
+TEST(options_agents) {
+    CHECK(!parse("picket agents"));
+    CHECK(o.command == COMMAND_AGENTS && o.action == AGENTS_LIST && !o.words && !o.json);
+    CHECK(!parse("picket agents --status active --name=web* --group g --root /r --json"));
+    CHECK(o.action == AGENTS_LIST && o.json);
+    CHECK_STR(o.agents[AGENTS_STATUS], "active");
+    CHECK_STR(o.agents[AGENTS_NAME], "web*");
+    CHECK_STR(o.agents[AGENTS_OF_GROUP], "g");
+    CHECK(!o.agents[AGENTS_IP] && !o.agents[AGENTS_ID]);
+    CHECK_STR(o.root, "/r");
+    CHECK(!parse("picket agents --root /r add web-1 --ip 10.0.0.1 --id 7 --key"));
+    CHECK(o.action == AGENTS_ADD && o.key && o.words == 1);
+    CHECK_STR(o.word[0], "web-1");
+    CHECK_STR(o.agents[AGENTS_IP], "10.0.0.1");
+    CHECK_STR(o.agents[AGENTS_ID], "7");
+    CHECK(!parse("picket agents remove 007 -j") && o.action == AGENTS_REMOVE && o.json);
+    CHECK(!parse("picket agents group 7 --remove web") && o.action == AGENTS_GROUP && o.group_remove);
+    CHECK_STR(o.word[0], "7");
+    CHECK_STR(o.word[1], "web");
+    CHECK(!parse("picket agents -h") && o.command == COMMAND_HELP);
+    CHECK_STR(o.topic, "agents");
+}
+
+TEST(options_agents_refused) {
+    static const char *const bad[] = {"agents fly",
+                                      "agents list x",
+                                      "agents add",
+                                      "agents add a b",
+                                      "agents remove",
+                                      "agents group 1",
+                                      "agents group 1 a b",
+                                      "agents group 1 a --add --remove",
+                                      "agents --key",
+                                      "agents remove 1 --key",
+                                      "agents list --add",
+                                      "agents add a --status active",
+                                      "agents remove 1 --id 2",
+                                      "agents --name",
+                                      "agents --nosuch x",
+                                      "agents --x=y",
+                                      "status --json",
+                                      "agents --"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "picket %s", bad[i]);
+        if (parse(line) != E_VALUE)
+            test_fail(__FILE__, __LINE__, "%s is taken", line);
+    }
+    CHECK_INT(parse("picket agents add"), E_VALUE);
+    CHECK_STR(e.what, "usage: picket agents add NAME [--ip ADDRESS] [--id ID] [--key]");
+}
+
 TEST(options_cluster_control) {
     CHECK(!parse("/var/ossec/bin/cluster_control -l"));
     CHECK(o.command == COMMAND_CONTROL);

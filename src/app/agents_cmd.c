@@ -1,0 +1,273 @@
+/* app/agents_cmd.c - the questions of `picket agents` and the lines made of the answers. The node does all
+ * the work (role/agents_local.h); a list comes in pages, each printed before the next is asked for.
+ *
+ * What an answer says comes from agents and files: only plain ASCII reaches the terminal. */
+#include "app/agents_cmd.h"
+
+#include "app/ask.h"
+#include "app/scratch.h"
+#include "base/json_write.h"
+#include "sys/process.h"
+#include "wire/wazuh_error.h"
+
+#include <string.h>
+
+#define SOCKET "queue/cluster/c-internal.sock"
+#define STDOUT_FD 1
+#define STDERR_FD 2
+#define REFUSED 1
+#define PAGE 100u /* agents asked for at once */
+#define QUESTION_BYTES 3072
+#define LINE_BYTES 84 /* 80 columns, the line break, the NUL */
+
+struct visit {
+    struct ask ask;
+    const struct options *o;
+    struct error e;
+    struct json_doc doc; /* the last answer, in the scratch memory */
+};
+
+static void print(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void print(int fd, const char *format, ...) {
+    char line[1024];
+    struct text t;
+    va_list args;
+    text_init(&t, line, sizeof line);
+    va_start(args, format);
+    text_vformat(&t, format, args);
+    va_end(args);
+    process_write(fd, t.buf, t.len);
+}
+
+/* ---- asking ---- */
+
+/* Says what went wrong; the exit code. */
+static int fail(const struct visit *v, enum err err) {
+    struct wazuh_error w;
+    if (err == E_PEER) {
+        wazuh_error_read(&w, scratch()->text, strlen(scratch()->text));
+        print(STDERR_FD, "picket: %s\n", w.has_extra && w.extra[0] ? w.extra : v->e.what);
+        return REFUSED;
+    }
+    print(STDERR_FD, "UNKNOWN: the node does not answer: %s%s\n", v->e.what,
+          err == E_DENIED ? " (run as root or wazuh)" : "");
+    return STATUS_UNKNOWN;
+}
+
+static enum err ask(struct visit *v, const char *command, const struct text *question, uint32_t wait_ms) {
+    struct scratch *s = scratch();
+    size_t len;
+    if (question->cut)
+        return error_set(&v->e, E_LIMIT, 0, "%s: the question is too long", command);
+    v->ask.deadline_ms = sys_mono_ms(v->ask.sys) + wait_ms;
+    enum err err = ask_question(&v->ask, command, question->buf, s->text, sizeof s->text, &len, &v->e);
+    return err ? err : json_parse(&v->doc, s->text, len, s->tokens, SCRATCH_TOKENS, &v->e);
+}
+
+/* "a,b" as a list of strings. */
+static void add_list(struct json_write *w, const char *key, const char *words) {
+    json_key_open(w, key, '[');
+    for (const char *s = words; *s;) {
+        size_t n = strcspn(s, ",");
+        if (n)
+            json_str_n(w, s, n);
+        s += n + (s[n] == ',');
+    }
+    json_close(w, ']');
+}
+
+static void question_begin(struct text *t, struct json_write *w, char buf[QUESTION_BYTES]) {
+    text_init(t, buf, QUESTION_BYTES);
+    json_write_init(w, t);
+    json_open(w, '{');
+}
+
+/* ---- lines ---- */
+
+/* A string member of an object as it can be shown in width columns; a longer one ends in '~'. */
+static void cell(char *out, size_t width, const struct json_doc *d, size_t obj, const char *key) {
+    char text[512];
+    size_t i = json_find(d, obj, key), len = 0;
+    if (!i || json_copy_str(d, i, text, sizeof text, &len) != E_OK)
+        len = 0;
+    for (i = 0; i < len && i < width; i++)
+        out[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
+    if (len > width)
+        out[width - 1] = '~';
+    out[i] = '\0';
+}
+
+static void agent_line(struct text *t, const struct json_doc *d, size_t agent) {
+    char id[9], name[23], ip[16], status[16], version[24], node[15], line[LINE_BYTES];
+    struct text l;
+    cell(id, sizeof id - 1, d, agent, "id");
+    cell(name, sizeof name - 1, d, agent, "name");
+    cell(ip, sizeof ip - 1, d, agent, "ip");
+    cell(status, sizeof status - 1, d, agent, "status");
+    cell(version, sizeof version - 1, d, agent, "version");
+    cell(node, sizeof node - 1, d, agent, "node");
+    text_init(&l, line, 81);
+    text_format(&l, "%-5s %-22s %-15s %-12s %-8.8s %s", id, name, ip,
+                !strcmp(status, "never_connected") ? "never" : status,
+                !strncmp(version, "Wazuh v", 7) ? version + 7 : version, node);
+    while (l.len > 0 && line[l.len - 1] == ' ')
+        l.len--;
+    text_add(t, line, l.len);
+    text_char(t, '\n');
+}
+
+static void heading(struct text *t, uint64_t total) {
+    if (total)
+        text_format(t, "%llu agent%s\n", (unsigned long long)total, total == 1 ? "" : "s");
+    else
+        text_str(t, "no agents\n");
+    if (total)
+        text_format(t, "%-5s %-22s %-15s %-12s %-8s %s\n", "ID", "NAME", "ADDRESS", "STATUS", "VERSION",
+                    "NODE");
+}
+
+/* ---- the list ---- */
+
+static void list_question(const struct options *o, struct text *t, char buf[QUESTION_BYTES],
+                          const char *after, uint32_t limit) {
+    struct json_write w;
+    question_begin(t, &w, buf);
+    for (size_t i = 0; i < AGENTS_OPTION_COUNT; i++)
+        if (o->agents[i] && i != AGENTS_ID)
+            json_key_str(&w, text_item(AGENTS_OPTIONS, i), o->agents[i]);
+    if (o->agents[AGENTS_ID])
+        add_list(&w, "ids", o->agents[AGENTS_ID]);
+    if (after[0])
+        json_key_str(&w, "after", after);
+    json_key_uint(&w, "limit", limit);
+    json_close(&w, '}');
+}
+
+/* Prints one page; *after becomes the last id. The number of its agents. */
+static uint32_t print_page(const struct visit *v, char after[16], bool first) {
+    static char lines[(PAGE + 2) * LINE_BYTES]; /* one page is printed at a time */
+    const struct json_doc *d = &v->doc;
+    size_t list = json_find(d, 0, "agents"), total = json_find(d, 0, "total");
+    size_t at = list ? json_first(d, list) : 0;
+    uint32_t count = at ? d->tokens[list].size : 0;
+    uint64_t all = 0;
+    struct text t;
+    text_init(&t, lines, sizeof lines);
+    if (total)
+        json_get_uint(d, total, UINT32_MAX, &all);
+    if (first && !v->o->json)
+        heading(&t, all);
+    for (uint32_t k = 0; k < count; k++, at = d->tokens[at].next) {
+        cell(after, 15, d, at, "id");
+        if (!v->o->json) {
+            agent_line(&t, d, at);
+            continue;
+        }
+        process_write(STDOUT_FD, first && !k ? "" : ",\n", first && !k ? 0 : 2);
+        process_write(STDOUT_FD, d->text + d->tokens[at].start, d->tokens[at].end - d->tokens[at].start);
+    }
+    process_write(STDOUT_FD, t.buf, t.len);
+    return count;
+}
+
+/* An answer whose agents have more groups than there are tokens for is asked for again in smaller pages. */
+static int list(struct visit *v) {
+    char buf[QUESTION_BYTES], after[16] = "";
+    uint32_t limit = PAGE;
+    bool first = true, more = true;
+    struct text t;
+    while (more) {
+        list_question(v->o, &t, buf, after, limit);
+        enum err err = ask(v, "get_agents", &t, AGENTS_LIST_MS);
+        if (err == E_SPACE && limit > 1) {
+            limit = limit > 4 ? limit / 4 : 1;
+            continue;
+        }
+        if (err)
+            return fail(v, err);
+        size_t i = json_find(&v->doc, 0, "more");
+        if (first && v->o->json)
+            process_write(STDOUT_FD, "[", 1);
+        more = print_page(v, after, first) > 0 && i && json_is_true(&v->doc, i);
+        first = false;
+    }
+    if (v->o->json)
+        process_write(STDOUT_FD, "]\n", 2);
+    return STATUS_OK;
+}
+
+/* ---- edits ---- */
+
+static int say_done(const struct visit *v) {
+    const struct json_doc *d = &v->doc;
+    char id[16], name[129], ip[64], key[129];
+    if (v->o->json) {
+        print(STDOUT_FD, "%.*s\n", (int)d->len, d->text);
+        return STATUS_OK;
+    }
+    cell(id, sizeof id - 1, d, 0, "id");
+    cell(name, sizeof name - 1, d, 0, "name");
+    cell(ip, sizeof ip - 1, d, 0, "ip");
+    cell(key, sizeof key - 1, d, 0, "key");
+    switch (v->o->action) {
+    case AGENTS_ADD:
+        print(STDOUT_FD, "agent %s %s was added\n", id, name);
+        if (key[0])
+            print(STDOUT_FD, "%s %s %s %s\n", id, name, ip, key);
+        break;
+    case AGENTS_REMOVE:
+        print(STDOUT_FD, "agent %s %s was removed\n", id, name);
+        break;
+    default:
+        print(STDOUT_FD, "agent %s %s has its groups\n", id, name);
+        break;
+    }
+    return STATUS_OK;
+}
+
+static int edit(struct visit *v) {
+    static const char commands[][11] = {"", "add_agent", "del_agent", "set_groups"};
+    const struct options *o = v->o;
+    char buf[QUESTION_BYTES];
+    struct json_write w;
+    struct text t;
+    question_begin(&t, &w, buf);
+    if (o->action == AGENTS_ADD) {
+        json_key_str(&w, "name", o->word[0]);
+        if (o->agents[AGENTS_IP])
+            json_key_str(&w, "ip", o->agents[AGENTS_IP]);
+        if (o->agents[AGENTS_ID])
+            json_key_str(&w, "id", o->agents[AGENTS_ID]);
+        json_key_bool(&w, "key", o->key);
+    } else {
+        json_key_str(&w, "id", o->word[0]);
+    }
+    if (o->action == AGENTS_GROUP) {
+        add_list(&w, "groups", o->word[1]);
+        json_key_str(&w, "mode", o->group_add ? "append" : o->group_remove ? "remove" : "override");
+    }
+    json_close(&w, '}');
+    enum err err = ask(v, commands[o->action], &t, AGENTS_EDIT_MS);
+    return err ? fail(v, err) : say_done(v);
+}
+
+int agents_command(struct sys *sys, const struct options *o) {
+    struct visit v = {.ask = {.fd = -1}, .o = o};
+    int r = process_chdir(o->root); /* a path of any length then fits a socket's address */
+    if (r < 0) {
+        print(STDERR_FD, "UNKNOWN: %s: %s%s\n", o->root, err_os_words(-r),
+              r == -EACCES ? " (run as root or wazuh)" : "");
+        return STATUS_UNKNOWN;
+    }
+    enum err err = ask_open(&v.ask, sys, SOCKET, AGENTS_CONNECT_MS, &v.e);
+    if (err == E_GONE) {
+        print(STDERR_FD, "NOT RUNNING: no node in %s. Agents are listed and edited by the running node.\n",
+              o->root);
+        return STATUS_STOPPED;
+    }
+    if (err)
+        return fail(&v, err);
+    int code = o->action == AGENTS_LIST ? list(&v) : edit(&v);
+    ask_close(&v.ask);
+    return code;
+}
