@@ -14,7 +14,8 @@
 
 /* ---- what may be in a line ---- */
 
-bool agent_name_is_valid(const char *name) {
+/* OS_IsValidName: one rule more than the store has. */
+static bool name_is_good(const char *name) {
     size_t n = strlen(name);
     return n >= 2 && n < AGENT_NAME_BYTES && name[0] != '.' && strspn(name, TEXT_WORD_CHARS "-.") == n;
 }
@@ -37,7 +38,7 @@ static bool read_address(const char *ip, struct sys_addr *a, int *bits) {
     return true;
 }
 
-bool agent_ip_is_valid(const char *ip) {
+static bool ip_is_good(const char *ip) {
     struct sys_addr a;
     int bits;
     return strlen(ip) < AGENT_IP_BYTES && (!strcmp(ip, "any") || read_address(ip, &a, &bits));
@@ -240,11 +241,11 @@ static enum err write_anew(struct change *x, uint64_t cut, const char *text, siz
 static enum err fill_in(struct client_key *k, const char *name, const char *ip, int64_t id, struct error *e) {
     *k = (struct client_key){.id = id};
     ip = ip ? ip : "any";
-    if (!agent_name_is_valid(name))
+    if (!name_is_good(name))
         return error_set(e, E_VALUE, 0,
                          "the name of an agent is 2 to 128 of A-Z a-z 0-9 - _ . and begins with "
                          "no dot");
-    if (!agent_ip_is_valid(ip))
+    if (!ip_is_good(ip))
         return error_set(e, E_VALUE, 0,
                          "the address of an agent is any, an IPv4 or IPv6 address, or one with "
                          "/bits");

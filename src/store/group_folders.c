@@ -25,19 +25,36 @@ static enum err begin(struct follow *f, struct error *e) {
 
 /* ---- rows ---- */
 
-/* Does a statement with one name as its parameter give a row? */
-static enum err has_row(struct db *db, enum sql id, const char *name, bool *row, struct error *e) {
-    struct sqlite3_stmt *q = db_stmt(db, id);
+/* *id 0: no such row. */
+static enum err find_row(struct db *db, const char *name, int64_t *id, struct error *e) {
+    struct sqlite3_stmt *q = db_stmt(db, SQL_GROUP_FIND);
+    bool row;
+    *id = 0;
     db_bind_text(q, 1, name, strlen(name));
-    enum err err = db_step(db, q, row, e);
-    if (err == E_OK)
-        db_done(q);
+    enum err err = db_step(db, q, &row, e);
+    if (err != E_OK || !row)
+        return err;
+    *id = db_int(q, 0);
+    db_done(q);
+    return E_OK;
+}
+
+static enum err has_agents(struct db *db, const char *name, bool *has, struct error *e) {
+    int64_t id;
+    enum err err = find_row(db, name, &id, e);
+    if (err != E_OK)
+        return err;
+    struct sqlite3_stmt *q = db_stmt(db, SQL_GROUP_AGENT);
+    db_bind_int(q, 1, id);
+    db_bind_int(q, 2, 0);
+    err = db_step(db, q, has, e);
+    db_done(q);
     return err;
 }
 
 /* The first row after name, into next; "" at the end. */
 static enum err next_row(struct db *db, const char *name, char next[GROUP_NAME_BYTES], struct error *e) {
-    struct sqlite3_stmt *q = db_stmt(db, SQL_FOLDERS_NEXT);
+    struct sqlite3_stmt *q = db_stmt(db, SQL_GROUP_NEXT);
     bool row;
     size_t n;
     next[0] = '\0';
@@ -53,7 +70,7 @@ static enum err next_row(struct db *db, const char *name, char next[GROUP_NAME_B
 }
 
 static enum err count_rows(struct db *db, uint32_t *count, struct error *e) {
-    struct sqlite3_stmt *q = db_stmt(db, SQL_FOLDERS_COUNT);
+    struct sqlite3_stmt *q = db_stmt(db, SQL_GROUP_COUNT);
     bool row;
     enum err err = db_step(db, q, &row, e);
     if (err != E_OK)
@@ -64,9 +81,9 @@ static enum err count_rows(struct db *db, uint32_t *count, struct error *e) {
 }
 
 static enum err need_row(struct follow *f, const char *name, struct error *e) {
-    bool row;
-    enum err err = has_row(f->a->db, SQL_FOLDERS_FIND, name, &row, e);
-    if (err != E_OK || row)
+    int64_t id;
+    enum err err = find_row(f->a->db, name, &id, e);
+    if (err != E_OK || id)
         return err;
     if (f->groups >= GROUPS_MAX) {
         f->refused++;
@@ -81,12 +98,12 @@ static enum err need_row(struct follow *f, const char *name, struct error *e) {
 }
 
 enum err group_need(struct agents *a, const char *name, struct error *e) {
-    bool row;
+    int64_t id;
     if (!group_name_is_valid(name))
         return error_set(e, E_VALUE, 0, "'%.64s' is no name for a group: 1 to 255 of A-Z a-z 0-9 _ - .",
                          name);
-    enum err err = has_row(a->db, SQL_FOLDERS_FIND, name, &row, e);
-    if (err == E_OK && !row)
+    enum err err = find_row(a->db, name, &id, e);
+    if (err == E_OK && !id)
         err = error_set(e, E_GONE, 0, "there is no group %.64s: make the folder " GROUP_FOLDERS_PATH "/%.64s",
                         name, name);
     return err;
@@ -138,7 +155,7 @@ static enum err drop_row(struct follow *f, const char *name, struct error *e) {
         return error_os(e, r, GROUP_FOLDERS_PATH "/%.64s", name);
     if (r > 0)
         return E_OK;
-    enum err err = f->is_master ? E_OK : has_row(f->a->db, SQL_FOLDERS_USED, name, &used, e);
+    enum err err = f->is_master ? E_OK : has_agents(f->a->db, name, &used, e);
     if (err != E_OK || used)
         return err;
     err = begin(f, e);
