@@ -344,6 +344,13 @@ TEST(a_hash_that_cannot_be_read) {
     }
     CHECK_INT(w.mismatches, 0);
     CHECK(!w.compared);
+    round_of(HASH, HASH);
+    rig_log_clear(rig);
+    give("syn_g_m_w", STRING);
+    fake_store_answer(&store, STORE_GROUPS_WRITE, FAKE(.parts = 1, .parts_in_all = 1, .hash = HASH));
+    told("syn_w_g_e --", GOOD);
+    fake_store_answer(&store, STORE_GROUPS_HASH, FAKE(.err = E_CLOSED, .why = "gone"));
+    CHECK(rig_log_has(rig, "ERROR " TAG "Could not obtain data"));
     end();
 }
 
@@ -426,6 +433,18 @@ TEST(the_full_list_does_not_help) {
     full_list();
     mismatches(5);
     CHECK_INT(until_asked(), 20);
+    for (int i = 0; i < 2; i++) {
+        full_list();
+        mismatches(5);
+        CHECK_INT(until_asked(), 40u << i);
+    }
+    full_list();
+    mismatches(5);        /* 160 s from here */
+    round_of(HASH, HASH); /* in the middle of a pause, which is forgotten as well */
+    mismatches(5);
+    told("syn_w_g_c --", "");
+    mismatches(5);
+    CHECK(strstr(w.why, "did not come; next one in 20 seconds"));
     end();
 }
 

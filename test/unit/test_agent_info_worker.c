@@ -598,13 +598,20 @@ TEST(no_sender_is_free) {
         if (free_at <= 5) {
             asked("new_str ----", "9000");
             link_down();
-        } else {
+        } else { /* and as often in the next round */
             CHECK(rig_log_has(rig, "ERROR [Worker w1] [Agent-info sync] Error synchronizing agent info: "));
+            fake_store_answer(&store, STORE_INFO_RELEASE, FAKE_OK);
+            idle_for(10000);
+            to_read();
+            long_string(9000);
+            rig_pass(rig, 1000);
+            CHECK_INT(w.state, AI_SEND);
             while (n)
                 pool_give(p->shared.senders, all[--n]);
+            link_down();
         }
         fake_store_answer(&store, STORE_INFO_RELEASE, FAKE_OK);
-        CHECK_INT(w.failures, 1);
+        CHECK_INT(w.failures, free_at <= 5 ? 1 : 2);
         end();
     }
 }
@@ -707,6 +714,35 @@ TEST(link_lost_the_other_way_round) {
         CHECK_INT(w.state, AI_OFF);
         end();
     }
+}
+
+/* Between link_down and session_fini the session may still move: nothing of it is the task's any more. */
+TEST(the_session_lives_longer) {
+    begin("4.14.7", false);
+    uint32_t asking = to_ask();
+    agent_info_worker_link_down(&w);
+    reply(asking, "ok", "True");
+    CHECK_INT(w.state, AI_OFF);
+    peer_close(p);
+    link_up();
+    to_read();
+    long_string(300000);
+    uint32_t new_str = asked("new_str ----", "300000");
+    agent_info_worker_link_down(&w);
+    fake_store_answer(&store, STORE_INFO_RELEASE, FAKE_OK);
+    reply(new_str, "ok", ID);
+    CHECK_INT(w.state, AI_OFF);
+    CHECK_INT(w.failures, 1);
+    CHECK(!rig_log_has(rig, "ERROR"));
+    peer_close(p);
+    link_up();
+    uint32_t naming = name_it(to_send());
+    agent_info_worker_link_down(&w);
+    reply(naming, "ok", ID);
+    CHECK_INT(w.state, AI_RELEASE);
+    fake_store_answer(&store, STORE_INFO_RELEASE, FAKE_OK);
+    peer_close(p);
+    end();
 }
 
 TEST(the_node_ends) {
