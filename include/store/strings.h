@@ -78,6 +78,7 @@ struct strings_reader {
     /* the reader's own */
     struct json_stream outer, inner; /* the string; the text of one chunk */
     const char *words;               /* what is wrong with the outer text, though it is JSON */
+    uint64_t words_at;               /* ... and where */
     const char *passed;              /* of a chunk's text, not given to inner yet */
     size_t passed_n;
     uint64_t at; /* bytes of the blob that were read */

@@ -2,7 +2,6 @@
  * spells them (reference, section 6). */
 #include "store/strings.h"
 
-#include "base/bytes.h"
 #include "base/json_write.h"
 
 #include <string.h>

@@ -4,7 +4,6 @@
  * Two streams, one within the other, and both pause at each event, so that the owner is told one thing at a
  * time and nothing is kept but one agent. Bytes come from the blob by small pieces. What the agents say is
  * not judged here. */
-#include "base/bytes.h"
 #include "store/agents.h"
 #include "store/strings.h"
 
@@ -25,8 +24,10 @@ enum {
 
 /* With the outer text; reported when the push is over. */
 static enum json_want wrong(struct strings_reader *r, const char *words) {
-    if (!r->words)
+    if (!r->words) {
         r->words = words;
+        r->words_at = r->outer.at;
+    }
     return JSON_SKIP;
 }
 
@@ -324,7 +325,7 @@ static enum err push_outer(struct strings_reader *r, struct error *e) {
     r->piece_at += taken;
     r->piece_n -= taken;
     if (r->words)
-        return error_set(e, E_VALUE, 0, "byte %llu: %s", (unsigned long long)r->outer.at, r->words);
+        return error_set(e, E_VALUE, 0, "byte %llu: %s", (unsigned long long)r->words_at, r->words);
     return err == E_AGAIN ? E_OK : err;
 }
 
