@@ -23,12 +23,16 @@ struct embedded {
     struct store_job *first, *last, *running;
     void (*wake)(void *arg); /* work has come: call embedded_step soon */
     void *wake_arg;
-    uint8_t phase;
-    uint64_t at; /* bytes of the blob read so far */
+    bool closing;
+    bool checked;       /* (writing) the first pass found the whole string well-formed */
+    bool first_chunk;   /* (reading) nothing is in the blob yet */
+    bool chunk_refused; /* (writing) a row of the present chunk was */
     struct strings_reader reader;
     struct agents_read read;
-    struct agents_groups_read groups;
-    uint32_t slice; /* rows in the present transaction */
+    bool reading; /* rows are watched: a batch is being read, or on its way to the master */
+    struct agents_groups_read groups, all_groups;
+    bool groups_read; /* groups is a whole round, which may be told */
+    struct text chunk;
 };
 
 struct embedded_setup {
@@ -38,16 +42,18 @@ struct embedded_setup {
     uint32_t uid, gid;
     bool is_worker;
     bool info_http, groups_named;
-    struct store_texts *texts; /* shared with the sockets' server, within one call at a time */
+    struct store_texts *texts; /* shared with the sockets' server: request, reply and tokens are anybody's
+                                * within one call; keep is that of the job which runs */
     void (*wake)(void *arg);
     void *wake_arg;
 };
 
-/* db_library_open has been called. Opens the file; errors as db_open. e: zeroed, or closed. */
+/* db_library_open has been called. Opens the file; errors as db_open, and then nothing is open. b: zeroed, or
+ * closed. */
 enum err embedded_open(struct embedded *b, const struct embedded_setup *setup, struct error *e);
-/* Jobs that are left get done with E_CLOSED. */
+/* Jobs that are left get done with E_CLOSED; what is submitted from inside those calls is not taken. */
 void embedded_close(struct embedded *b);
-/* One slice. STEP_AGAIN: more to do; STEP_WAIT: nothing until wake. */
+/* One slice. STEP_AGAIN: more to do; STEP_WAIT: nothing until wake. No transaction is open afterwards. */
 enum step embedded_step(struct embedded *b);
 
 #endif
