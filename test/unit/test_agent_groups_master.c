@@ -743,6 +743,23 @@ TEST(no_sender_is_free) {
     end();
 }
 
+/* The full list is there, and waits for a sender: it is not read once more meanwhile. */
+TEST(no_sender_is_free_for_the_full_list) {
+    struct line a;
+    begin();
+    open_line(&a, "w1");
+    void *only = pool_take(a.p->shared.senders);
+    SAY(&a, "syn_w_g_c", "", "Sending the full list");
+    full_of(long_text(), 2000);
+    rig_pass(rig, 500);
+    SAY(&a, "syn_w_g_c", "", "Sending the full list");
+    rig_pass(rig, 500);
+    FAKE_STORE_LOG(&store, "GROUPS_RECALCULATE\nGROUPS_READ_ALL\n");
+    pool_give(a.p->shared.senders, only);
+    close_line(&a); /* its timer goes with it */
+    end();
+}
+
 /* The socket takes nothing when the string is there: the command that names it comes later. */
 TEST(no_room_for_the_command) {
     static const uint8_t much[4096];
@@ -796,11 +813,16 @@ static void link_goes(unsigned state, bool early) {
         answer(&a, &seen, "ok", "9");
     }
     a.open = false;
-    if (early)
+    if (early) { /* from then on it is not touched */
         agent_groups_peer_fini(&a.g);
-    peer_close(a.p);
-    if (!early)
+        memset(&a.g, 0xa5, sizeof a.g);
+        struct agent_groups_peer as_it_was = a.g;
+        peer_close(a.p);
+        CHECK_MEM(&a.g, &as_it_was, sizeof a.g);
+    } else {
+        peer_close(a.p);
         agent_groups_peer_fini(&a.g);
+    }
     close_line(&b);
     end();
 }
@@ -832,7 +854,7 @@ TEST(the_link_goes_between_two_rounds) {
 
 /* The node ends in the middle of a job. */
 TEST(the_node_ends) {
-    struct line a;
+    struct line a, b;
     begin();
     open_line(&a, "w1");
     rig_pass(rig, 30000);
@@ -842,12 +864,15 @@ TEST(the_node_ends) {
     CHECK_INT(store.cancelled, 1);
     begin();
     open_line(&a, "w1");
+    open_line(&b, "w2");
     rig_pass(rig, 30000);
     fake_store_answer(&store, STORE_GROUPS_READ, FAKE(.append = ROWS, .parts = 1));
     agent_groups_master_fini(&master); /* the master before its workers */
     FAKE_STORE_LOG(&store, "GROUPS_READ\nGROUPS_TOLD\n");
-    a.g.full_wanted = true;
     close_line(&a);
+    TAKES(&b, ROWS);
+    SAY(&b, "syn_w_g_c", "", "Sending the full list");
     FAKE_STORE_LOG(&store, "");
+    close_line(&b);
     end();
 }

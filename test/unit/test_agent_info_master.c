@@ -451,8 +451,14 @@ TEST(the_link_goes_before_the_worker_has_replied) {
         SEND(STRING);
         fake_store_answer(&store, STORE_INFO_WRITE, FAKE(.parts = 3, .parts_in_all = 3));
         asked(GOOD);
-        if (early)
+        if (early) { /* from then on it is not touched */
             agent_info_master_fini(&m);
+            memset(&m, 0xa5, sizeof m);
+            struct agent_info_master as_it_was = m;
+            peer_close(p);
+            CHECK_MEM(&m, &as_it_was, sizeof m);
+            agent_info_master_init(&m, &env, "Worker w1", &p->s, kick, &m);
+        }
         end();
         CHECK(!rig_log_has(rig, "Finished"));
         CHECK_INT(m.end_ns, 0);

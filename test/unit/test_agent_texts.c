@@ -75,6 +75,8 @@ TEST(what_is_no_result) {
         "3",
         "null",
         "[\"updated_chunks\"]",
+        "[3]",
+        "[[3]]",
         "{\"updated_chunks\": 3}",
         "{\"error_messages\": []}",
         "{\"updated_chunks\": \"3\", \"error_messages\": []}",
