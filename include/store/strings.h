@@ -95,9 +95,9 @@ struct strings_reader {
  * (E_LIMIT); lists are only counted. */
 void strings_reader_init(struct strings_reader *r, enum string_kind kind, bool agents,
                          const struct blob *blob, struct store_texts *texts);
-/* Goes on to the next event, or over at most about 16 KB of the blob (STRING_MORE). E_SYNTAX, E_VALUE
- * (another command or another shape than belongs there), E_LIMIT: the string is bad; nothing after it is
- * told. Or what the blob says. */
+/* Goes on to the next event, or over at most about 16 KB of the blob (STRING_MORE). E_SYNTAX,
+ * E_TRUNCATED, E_VALUE (another command or another shape than belongs there), E_LIMIT: the string is bad;
+ * nothing after it is told. Or what the blob says. */
 enum err strings_reader_next(struct strings_reader *r, enum string_event *event, struct error *e);
 
 #endif

@@ -333,7 +333,7 @@ static enum err finish(struct strings_reader *r, struct error *e) {
     enum err err = json_stream_finish(&r->outer, e);
     if (err == E_OK)
         r->event = STRING_END;
-    return err == E_TRUNCATED ? E_SYNTAX : err == E_AGAIN ? E_OK : err;
+    return err == E_AGAIN ? E_OK : err;
 }
 
 /* One step nearer to the next event. *taken: bytes of the blob that it went over. */

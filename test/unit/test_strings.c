@@ -351,13 +351,13 @@ TEST(strings_bad_outer_texts) {
         enum err err;
         const char *text;
     } cases[] = {
-        {STRING_GROUPS, E_SYNTAX, ""},
+        {STRING_GROUPS, E_TRUNCATED, ""},
         {STRING_GROUPS, E_SYNTAX, "x"},
         {STRING_GROUPS, E_VALUE, "[]"},
         {STRING_GROUPS, E_VALUE, "{}"},
         {STRING_GROUPS, E_VALUE, "1"},
         {STRING_GROUPS, E_SYNTAX, GROUPS("[]") "x"},
-        {STRING_GROUPS, E_SYNTAX, GROUPS("[\"")},
+        {STRING_GROUPS, E_TRUNCATED, GROUPS("[\"")},
         {STRING_GROUPS, E_SYNTAX, GROUPS("[\"[]\"")},
         {STRING_GROUPS, E_VALUE, GROUPS("{}")},
         {STRING_GROUPS, E_VALUE, GROUPS("\"\"")},
@@ -520,10 +520,10 @@ TEST(strings_cut_short) {
     for (size_t n = 0; n < strlen(real_groups); n++) {
         fresh_blob(SMALL);
         CHECK_INT(blob_append(&blob, (const uint8_t *)real_groups, n, NULL), E_OK);
-        CHECK_INT(read_blob(STRING_GROUPS, true), E_SYNTAX);
+        CHECK_INT(read_blob(STRING_GROUPS, true), E_TRUNCATED);
         fresh_blob(SMALL);
         CHECK_INT(blob_append(&blob, (const uint8_t *)real_groups, n, NULL), E_OK);
-        CHECK_INT(read_blob(STRING_GROUPS, false), E_SYNTAX);
+        CHECK_INT(read_blob(STRING_GROUPS, false), E_TRUNCATED);
     }
 }
 
