@@ -10,8 +10,8 @@
 #include "base/json_scan.h"
 
 #define JSON_STREAM_DEPTH JSON_SCAN_DEPTH /* deeper nesting is E_SYNTAX */
-#define JSON_STREAM_KEY_BYTES                                                                                \
-    64 /* a longer key, and one that no C string holds, is told as "", which no owner wants */
+/* With NUL. A longer key, and one that no C string holds, is told as "", which no owner wants. */
+#define JSON_STREAM_KEY_BYTES 64
 
 enum json_want {
     JSON_SKIP,  /* checked, not told */
