@@ -33,8 +33,10 @@ static bool read_word(char *out, size_t cap, const char **s, size_t *n) {
     if (len == 0 || len == *n || !text_copy(out, cap, *s, len))
         return false;
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f)
+        if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f) {
+            out[0] = '\0';
             return false;
+        }
     *s += len + 1;
     *n -= len + 1;
     return true;

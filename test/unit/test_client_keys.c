@@ -54,6 +54,8 @@ TEST(lines) {
     CHECK(parse(&k, "002 !gone any " K2) && k.removed && k.id == 2);
     CHECK_STR(k.name, "gone");
     CHECK(parse(&k, "002 #gone any " K2) && k.removed);
+    CHECK(parse(&k, "002 !a\033[2J any " K2) && k.removed &&
+          !k.name[0]);                                   /* what cannot be shown is not kept */
     CHECK(parse(&k, "002 !") && k.removed && k.id == 2); /* no more than the mark is looked at */
 }
 
