@@ -163,8 +163,11 @@ static enum step read_groups(struct embedded *b, struct agents_groups_read *r, s
 
 /* ---- writing: a slice of a string ---- */
 
-/* What is one chunk's own fault. Anything else is the database's, and ends the job. */
-static bool is_refusal(enum err err) {
+/* What is one chunk's own fault, or a row's for which there is no place. Anything else is the database's, and
+ * ends the job. */
+static bool is_refusal(const struct embedded *b, enum err err) {
+    if (err == E_POOL)
+        return b->agents.count >= b->agents.limit;
     return err == E_VALUE || err == E_LIMIT || err == E_GONE || err == E_UNKNOWN || err == E_DUPLICATE;
 }
 
@@ -204,7 +207,7 @@ static enum err write_row(struct embedded *b, struct error *e) {
         break;
     }
     b->running->rows += err == E_OK && known;
-    if (!is_refusal(err))
+    if (!is_refusal(b, err))
         return err;
     refuse(b, e);
     return E_OK;
