@@ -10,7 +10,9 @@
 #include "store/agents.h"
 #include "store/strings.h"
 
-#define WDB_TEXT_BYTES 65536u /* one command or one reply with its NUL, bytes */
+/* One command or one reply with its NUL, bytes. A reply that has no pages of its own is cut at 65,536 bytes:
+ * that very length is how Wazuh's API recognises it, and asks again for less. */
+#define WDB_TEXT_BYTES 65537u
 #define WDB_REPLY_MOST 65024u /* most bytes of a reply that is paged (reference, section 14) */
 
 struct wdb_global {
@@ -24,8 +26,9 @@ struct wdb_global {
 void wdb_global_init(struct wdb_global *w, struct agents *agents, struct store_texts *texts, struct log *log);
 
 /* Answers one command of n bytes (NUL-terminated as well, and the callee's to write in). reply->buf gets the
- * whole reply, "ok ...", "due ..." or "err ..."; its cap should be WDB_TEXT_BYTES. What "ok" answers is on
- * disk. */
+ * whole reply, "ok ...", "due ..." or "err ..."; its cap should be WDB_TEXT_BYTES, and it does not lie in the
+ * command. What "ok" answers is on disk; "err" has changed nothing, but for set-agent-groups, where it
+ * leaves out the agents that are wrong. */
 void wdb_global(struct wdb_global *w, char *command, size_t n, struct text *reply);
 
 #endif
