@@ -87,7 +87,7 @@ static bool read_string(const struct edit *x, const char *key, char *out, size_t
 static void tell(const struct edit *x, int64_t id, const char *name, const char *what) {
     log_line(x->env->log, LOG_INFO, "Local Server", "Agents", "Agent %03lld (%s) %s", (long long)id, name,
              what);
-    x->a->store->changes++;
+    x->a->store->changes = x->a->embedded->agents.changes;
 }
 
 /* {"id", "name"[, "ip"][, "key"]} */
