@@ -9,6 +9,8 @@
 #define ANSWER_BYTES                                                                                         \
     (WORKERS_MAX * 1400u + UNSYNCED_MAX * 320u + (16u << 10)) /* longest JSON answer, bytes */
 
+struct agents_service;
+
 struct role_env {
     struct sys *sys;
     struct loop *loop;
@@ -21,6 +23,7 @@ struct role_env {
     struct scanner scanner;
     struct unsynced unsynced;
     struct spool spool;
+    struct agents_service *agents; /* role/agents_local.h; NULL: this node keeps none */
     struct pool *pools; /* all of the node's, for the status */
     uint32_t pool_count;
     uint64_t fixed_bytes; /* memory that the node has, bytes */

@@ -1,7 +1,9 @@
-/* local.c - serves programs of this machine. Everything is answered from memory; only a worker passes
- * get_nodes and get_health on, to its master, and answers at once when there is none. */
+/* local.c - serves programs of this machine. Everything is answered from memory, but for what agents there
+ * are, which the store knows (agents_local.c); only a worker passes get_nodes and get_health on, to its
+ * master, and answers at once when there is none. */
 #include "role/local.h"
 
+#include "role/agents_local.h"
 #include "role/answers.h"
 
 #include <stdio.h>
@@ -85,6 +87,12 @@ static void pass_on(struct local_client *c, const struct message *m) {
 
 /* ---- requests ---- */
 
+/* An answer that came later is to be written. */
+static void kick(void *arg) {
+    struct local_client *c = arg;
+    link_kick(&c->link);
+}
+
 static void request(void *owner, struct session *s, const struct message *m) {
     struct local_client *c = owner;
     struct local_server *l = c->server;
@@ -107,6 +115,12 @@ static void request(void *owner, struct session *s, const struct message *m) {
             answer_get_health(l->env, l->master, s, m);
         else
             pass_on(c, m);
+        break;
+    case CMD_GET_AGENTS:
+    case CMD_ADD_AGENT:
+    case CMD_DEL_AGENT:
+    case CMD_SET_GROUPS:
+        agents_local_request(l->env->agents, l->env, s, m, kick, c);
         break;
     default:
         role_not_served(s, m->counter, "this node does not serve this command");
@@ -158,6 +172,7 @@ static void ended(void *owner, const struct error *why) {
     (void)why;
     if (c->waiting && l->worker->link_up) /* joined, or about to be reaped */
         session_forget(&l->worker->link.session, c);
+    agents_local_forget(l->env->agents, &c->link.session);
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
