@@ -3,10 +3,10 @@
  * come to the same end. The embedded store also with the process killed before each call: what was answered
  * is there afterwards. */
 #include "role/wdb_client.h"
+#include "test/harness/fake_wdb.h"
 #include "test/harness/faults.h"
 #include "test/harness/harness.h"
 #include "test/harness/store_rig.h"
-#include "test/harness/wdb_peer.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -230,7 +230,7 @@ TEST(killed_before_each_call) {
 /* ---- a real wazuh-db ---- */
 
 static struct loop loop;
-static struct wdb_peer peer;
+static struct fake_wdb peer;
 static struct wdb_client client;
 static struct store_texts texts;
 
@@ -289,7 +289,7 @@ static unsigned client_work(struct faults *f) {
         for (unsigned turns = 0; !ended; turns++) {
             CHECK(turns < 2000);
             loop_turn(&loop, 0);
-            wdb_peer_step(&peer);
+            fake_wdb_step(&peer);
             f->now_ns += 100000000;
         }
         CHECK_INT(ended, 1);
@@ -320,16 +320,16 @@ static void client_recovers(void *ctx, struct faults *f) {
     wdb_client_fini(&client);
     CHECK_INT(loop.io_count, 0);
     CHECK_INT(loop.timer_count, 0);
-    wdb_peer_drop(&peer);
-    wdb_peer_step(&peer);
-    wdb_peer_drop(&peer);
+    fake_wdb_drop(&peer);
+    fake_wdb_step(&peer);
+    fake_wdb_drop(&peer);
     CHECK_INT(open_descriptors(), descriptors);
     CHECK_INT(spill.open, 0);
 }
 
 static void begin_client(void) {
     memory_spill_init(&spill, 1u << 20);
-    wdb_peer_open(&peer, answer, NULL);
+    fake_wdb_open(&peer, answer, NULL);
     descriptors = open_descriptors();
 }
 

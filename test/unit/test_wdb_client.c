@@ -2,10 +2,10 @@
  * byte (reference, section 14.1 and 14.2; SyncWazuhdb and send_data_to_wdb of 4.9.2 and 4.14.7), what becomes
  * of the answers, and what happens when it is slow, gone, new or wrong. */
 #include "role/wdb_client.h"
+#include "test/harness/fake_wdb.h"
 #include "test/harness/faults.h"
 #include "test/harness/harness.h"
 #include "test/harness/memory_spill.h"
-#include "test/harness/wdb_peer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@
 
 static struct faults f;
 static struct loop loop;
-static struct wdb_peer peer;
+static struct fake_wdb peer;
 static struct wdb_client client;
 static struct store_texts texts;
 static struct memory_spill spill;
@@ -45,7 +45,7 @@ static const char *const *script;
 static const char *from_script(void *arg, const char *request) {
     (void)arg;
     (void)request;
-    return script && *script ? *script++ : WDB_PEER_SILENT;
+    return script && *script ? *script++ : FAKE_WDB_SILENT;
 }
 
 static void note(struct log *l, enum log_level level, const char *tag, const char *subtag, const char *text) {
@@ -82,7 +82,7 @@ static void begin_with(bool info_http, uint64_t answer_most) {
 
 static void begin(bool info_http) {
     faults_init(&f);
-    wdb_peer_open(&peer, from_script, NULL);
+    fake_wdb_open(&peer, from_script, NULL);
     begin_with(info_http, 32u << 20);
 }
 
@@ -108,7 +108,7 @@ static void turns(unsigned n) {
     while (n--) {
         loop_turn(&loop, 0);
         if (peer.answer)
-            wdb_peer_step(&peer);
+            fake_wdb_step(&peer);
     }
 }
 
@@ -230,7 +230,7 @@ TEST(agent_information_over_http) {
 TEST(http_answers_that_are_none) {
     begin(true);
     SCRIPT("500 the database is locked", "200 {\"syncreq\":[", "200 ", "200 {\"syncreq\":[}]}", "nonsense",
-           "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"syncreq\":[{\"id\":7}]}", WDB_PEER_CLOSE);
+           "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"syncreq\":[{\"id\":7}]}", FAKE_WDB_CLOSE);
     struct store_job *j = run_badly(STORE_INFO_READ, E_PEER);
     CHECK_STR(j->why.what, "wazuh-db answered 500: the database is locked");
     CHECK_INT(blob.size, 0);
@@ -307,7 +307,7 @@ TEST(the_global_hash) {
 /* Rows that were read are marked: they are not thrown away because the next ones could not be read. */
 TEST(what_was_read_goes_out) {
     begin(false);
-    SCRIPT("due [{\"id\":1}]", "err no memory", "due [{\"id\":2}]", WDB_PEER_CLOSE, WDB_PEER_CLOSE,
+    SCRIPT("due [{\"id\":1}]", "err no memory", "due [{\"id\":2}]", FAKE_WDB_CLOSE, FAKE_WDB_CLOSE,
            "due [{\"data\":[{\"id\":3,\"groups\":[]}]}]", "ok [{\"data\":", "due [{\"id\":4}]", "due []",
            "due [{\"data\":[{\"id\":5,\"groups\":[]}]}]", "err no");
     CHECK_INT(run_well(STORE_INFO_READ)->parts, 1);
@@ -495,7 +495,7 @@ TEST(twenty_thousand_agents) {
 TEST(more_than_the_limit) {
     static char chunk[60100];
     faults_init(&f);
-    wdb_peer_open(&peer, from_script, NULL);
+    fake_wdb_open(&peer, from_script, NULL);
     begin_with(false, 200000);
     memcpy(chunk, "due [{\"data\":[{\"id\":1,\"groups\":[\"", 33);
     memset(chunk + 33, 'g', 60000);
@@ -529,7 +529,7 @@ TEST(a_frame_that_is_too_long) {
 
 TEST(http_bodies_have_a_limit) {
     faults_init(&f);
-    wdb_peer_open(&peer, from_script, NULL);
+    fake_wdb_open(&peer, from_script, NULL);
     begin_with(true, 39);
     SCRIPT("200 {\"syncreq\":[{\"id\":1},{\"id\":2},{\"id\":3}]}",
            "HTTP/1.0 200 OK\r\n\r\n{\"syncreq\":[{\"id\":1},{\"id\":2},{\"id\":3}]}");
@@ -589,7 +589,7 @@ TEST(nobody_listens) {
              "directory\n",
              test_dir());
     CHECK_STR(lines_buf, path);
-    wdb_peer_open(&peer, from_script, NULL);
+    fake_wdb_open(&peer, from_script, NULL);
     SCRIPT("ok [{\"data\":[],\"hash\":null}]", "ok [{\"data\":[],\"hash\":null}]");
     f.now_ns += WDB_PAUSE_MOST_MS * 1000000ull;
     run_well(STORE_GROUPS_HASH);
@@ -606,7 +606,7 @@ TEST(two_sockets_one_line) {
     begin_with(true, 1u << 20);
     run_badly(STORE_GROUPS_HASH, E_GONE);
     run_badly(STORE_INFO_READ, E_GONE);
-    wdb_peer_open(&peer, from_script, NULL);
+    fake_wdb_open(&peer, from_script, NULL);
     SCRIPT("ok [{\"data\":[],\"hash\":null}]", "200 {}");
     f.now_ns += WDB_PAUSE_MOST_MS * 1000000ull;
     run_well(STORE_GROUPS_HASH);
@@ -622,11 +622,11 @@ TEST(an_idle_connection_is_made_again) {
     begin(true);
     SCRIPT("ok", "ok", "ok");
     run_well(STORE_GROUPS_RECALCULATE);
-    wdb_peer_drop(&peer);
+    fake_wdb_drop(&peer);
     turns(2); /* heard while idle */
     CHECK_INT(client.text.fd, -1);
     run_well(STORE_GROUPS_RECALCULATE);
-    wdb_peer_drop(&peer);
+    fake_wdb_drop(&peer);
     run_well(STORE_GROUPS_RECALCULATE); /* not heard */
     CHECK_INT(peer.text.accepted, 3);
     CHECK_STR(lines_buf, "");
@@ -637,7 +637,7 @@ TEST(an_idle_connection_is_made_again) {
 TEST(asked_again_once) {
     char text[] = "global insert-agent {}";
     begin(true);
-    SCRIPT("ok", WDB_PEER_CLOSE, "ok", WDB_PEER_CLOSE, WDB_PEER_CLOSE, "ok", WDB_PEER_CLOSE, "ok");
+    SCRIPT("ok", FAKE_WDB_CLOSE, "ok", FAKE_WDB_CLOSE, FAKE_WDB_CLOSE, "ok", FAKE_WDB_CLOSE, "ok");
     run_well(STORE_GROUPS_RECALCULATE);
     run_well(STORE_GROUPS_RECALCULATE);
     CHECK_INT(peer.text.accepted, 2);
@@ -649,7 +649,7 @@ TEST(asked_again_once) {
     run_badly(STORE_TEXT, E_CLOSED);
     CHECK_INT(peer.text.accepted, 4);
     run_well(STORE_TEXT);
-    wdb_peer_drop(&peer);
+    fake_wdb_drop(&peer);
     SCRIPT("ok");
     run_well(STORE_TEXT); /* nothing of it was read by anybody */
     CHECK_STR(last_reply, "ok");

@@ -1,16 +1,16 @@
-/* wdb_peer.h - a wazuh-db for tests, in the same process: both sockets below test_dir(), answers by the case,
+/* fake_wdb.h - a wazuh-db for tests, in the same process: both sockets below test_dir(), answers by the case,
  * and everything it was asked as text. It speaks with plain calls of the system, so that faults of the code
  * under test are not its own. */
-#ifndef PICKET_WDB_PEER_H
-#define PICKET_WDB_PEER_H
+#ifndef PICKET_FAKE_WDB_H
+#define PICKET_FAKE_WDB_H
 
 #include "base/text.h"
 
 /* What a case answers to a request: the text; or one of these. */
-#define WDB_PEER_SILENT ((const char *)0)
-extern const char WDB_PEER_CLOSE[]; /* closes the connection without an answer */
+#define FAKE_WDB_SILENT ((const char *)0)
+extern const char FAKE_WDB_CLOSE[]; /* closes the connection without an answer */
 
-struct wdb_peer_side {
+struct fake_wdb_side {
     int listener, fd; /* one connection at a time; -1: none */
     char *in;
     size_t in_n;
@@ -20,8 +20,8 @@ struct wdb_peer_side {
     unsigned accepted;
 };
 
-struct wdb_peer {
-    struct wdb_peer_side text, http;
+struct fake_wdb {
+    struct fake_wdb_side text, http;
     /* request: a text command; or of HTTP the first line up to the version, a line break, and the body. An
      * HTTP answer is "200 body", or a whole message when it begins with "HTTP/". */
     const char *(*answer)(void *arg, const char *request);
@@ -32,12 +32,12 @@ struct wdb_peer {
 };
 
 /* Listens (the folders are made). At the end of the case everything is closed. */
-void wdb_peer_open(struct wdb_peer *p, const char *(*answer)(void *arg, const char *request), void *arg);
+void fake_wdb_open(struct fake_wdb *p, const char *(*answer)(void *arg, const char *request), void *arg);
 /* Stops listening and closes what is open: as when the daemon ends. */
-void wdb_peer_close(struct wdb_peer *p);
+void fake_wdb_close(struct fake_wdb *p);
 /* Does what can be done now. */
-void wdb_peer_step(struct wdb_peer *p);
+void fake_wdb_step(struct fake_wdb *p);
 /* Closes connections that are idle, as a daemon that starts again. */
-void wdb_peer_drop(struct wdb_peer *p);
+void fake_wdb_drop(struct fake_wdb *p);
 
 #endif

@@ -1,5 +1,5 @@
-/* wdb_peer.c - see wdb_peer.h. */
-#include "test/harness/wdb_peer.h"
+/* fake_wdb.c - see fake_wdb.h. */
+#include "test/harness/fake_wdb.h"
 
 #include "test/harness/harness.h"
 
@@ -13,7 +13,7 @@
 
 #define PEER_BYTES (64u << 20)
 
-const char WDB_PEER_CLOSE[] = "close";
+const char FAKE_WDB_CLOSE[] = "close";
 
 static int listen_at(const char *relative) {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -26,7 +26,7 @@ static int listen_at(const char *relative) {
     return fd;
 }
 
-static void side_open(struct wdb_peer_side *s, const char *relative) {
+static void side_open(struct fake_wdb_side *s, const char *relative) {
     memset(s, 0, sizeof *s);
     s->listener = listen_at(relative);
     s->fd = -1;
@@ -34,7 +34,7 @@ static void side_open(struct wdb_peer_side *s, const char *relative) {
     s->out = test_keep(malloc(PEER_BYTES));
 }
 
-static void hang_up(struct wdb_peer_side *s) {
+static void hang_up(struct fake_wdb_side *s) {
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -42,14 +42,14 @@ static void hang_up(struct wdb_peer_side *s) {
     s->close_after = false;
 }
 
-static void side_close(struct wdb_peer_side *s) {
+static void side_close(struct fake_wdb_side *s) {
     hang_up(s);
     if (s->listener >= 0)
         close(s->listener);
     s->listener = -1;
 }
 
-void wdb_peer_close(struct wdb_peer *p) {
+void fake_wdb_close(struct fake_wdb *p) {
     char path[256];
     side_close(&p->text);
     side_close(&p->http);
@@ -60,10 +60,10 @@ void wdb_peer_close(struct wdb_peer *p) {
 }
 
 static void close_at_end(void *arg) {
-    wdb_peer_close(arg);
+    fake_wdb_close(arg);
 }
 
-void wdb_peer_open(struct wdb_peer *p, const char *(*answer)(void *arg, const char *request), void *arg) {
+void fake_wdb_open(struct fake_wdb *p, const char *(*answer)(void *arg, const char *request), void *arg) {
     memset(p, 0, sizeof *p);
     test_write_file("queue/db/x", "", 0);
     test_write_file("queue/sockets/x", "", 0);
@@ -75,14 +75,14 @@ void wdb_peer_open(struct wdb_peer *p, const char *(*answer)(void *arg, const ch
     test_at_end(close_at_end, p);
 }
 
-void wdb_peer_drop(struct wdb_peer *p) {
+void fake_wdb_drop(struct fake_wdb *p) {
     hang_up(&p->text);
     hang_up(&p->http);
 }
 
 /* ---- bytes ---- */
 
-static void receive(struct wdb_peer_side *s) {
+static void receive(struct fake_wdb_side *s) {
     if (s->fd < 0) {
         s->fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (s->fd < 0)
@@ -100,7 +100,7 @@ static void receive(struct wdb_peer_side *s) {
         hang_up(s);
 }
 
-static void transmit(struct wdb_peer *p, struct wdb_peer_side *s) {
+static void transmit(struct fake_wdb *p, struct fake_wdb_side *s) {
     while (s->fd >= 0 && s->out_at < s->out_n) {
         size_t n = s->out_n - s->out_at;
         ssize_t sent = send(s->fd, s->out + s->out_at, p->piece && p->piece < n ? p->piece : n, MSG_NOSIGNAL);
@@ -117,7 +117,7 @@ static void transmit(struct wdb_peer *p, struct wdb_peer_side *s) {
         hang_up(s);
 }
 
-static void say(struct wdb_peer_side *s, const void *bytes, size_t n) {
+static void say(struct fake_wdb_side *s, const void *bytes, size_t n) {
     if (s->out_at == s->out_n)
         s->out_at = s->out_n = 0;
     CHECK(s->out_n + n < PEER_BYTES);
@@ -127,7 +127,7 @@ static void say(struct wdb_peer_side *s, const void *bytes, size_t n) {
 
 /* ---- what they mean ---- */
 
-static const char *asked(struct wdb_peer *p, struct wdb_peer_side *s, size_t n, const char *request) {
+static const char *asked(struct fake_wdb *p, struct fake_wdb_side *s, size_t n, const char *request) {
     text_format(&p->log, "%.300s\n", request);
     const char *answer = p->answer(p->arg, request);
     memmove(s->in, s->in + n, s->in_n - n);
@@ -135,8 +135,8 @@ static const char *asked(struct wdb_peer *p, struct wdb_peer_side *s, size_t n, 
     return answer;
 }
 
-static void step_text(struct wdb_peer *p) {
-    struct wdb_peer_side *s = &p->text;
+static void step_text(struct fake_wdb *p) {
+    struct fake_wdb_side *s = &p->text;
     receive(s);
     while (s->fd >= 0 && s->in_n >= 4) {
         uint32_t n = (uint32_t)(uint8_t)s->in[3] << 24 | (uint32_t)(uint8_t)s->in[2] << 16 |
@@ -147,7 +147,7 @@ static void step_text(struct wdb_peer *p) {
         memcpy(request, s->in + 4, n);
         request[n] = '\0';
         const char *answer = asked(p, s, n + 4, request);
-        if (answer == WDB_PEER_CLOSE) {
+        if (answer == FAKE_WDB_CLOSE) {
             hang_up(s);
         } else if (answer) {
             size_t answer_n = strlen(answer);
@@ -161,8 +161,8 @@ static void step_text(struct wdb_peer *p) {
     transmit(p, s);
 }
 
-static void step_http(struct wdb_peer *p) {
-    struct wdb_peer_side *s = &p->http;
+static void step_http(struct fake_wdb *p) {
+    struct fake_wdb_side *s = &p->http;
     receive(s);
     s->in[s->in_n] = '\0';
     char *end = s->fd >= 0 ? strstr(s->in, "\r\n\r\n") : NULL;
@@ -181,7 +181,7 @@ static void step_http(struct wdb_peer *p) {
             request[line + 1 + body] = '\0';
             const char *answer = asked(p, s, head + body, request);
             s->close_after = true;
-            if (answer == WDB_PEER_CLOSE) {
+            if (answer == FAKE_WDB_CLOSE) {
                 hang_up(s);
             } else if (!answer) {
                 s->close_after = false;
@@ -199,7 +199,7 @@ static void step_http(struct wdb_peer *p) {
     transmit(p, s);
 }
 
-void wdb_peer_step(struct wdb_peer *p) {
+void fake_wdb_step(struct fake_wdb *p) {
     if (p->text.listener < 0)
         return;
     step_text(p);
