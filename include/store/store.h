@@ -59,7 +59,8 @@ struct store_job {
     /* results */
     enum err err; /* E_OK, or why the whole job failed; what was applied before stays applied */
     struct error why;
-    uint32_t parts, parts_in_all; /* of a WRITE: chunks that went in, chunks there were */
+    uint32_t parts, parts_in_all; /* of a WRITE: chunks that went in, chunks there were; parts_in_all of
+                                   * a GROUPS_READ: chunks in the string */
     uint64_t rows;                /* agents read or written */
     bool has_hash;
     char hash[41];
