@@ -175,8 +175,8 @@ static void send_failed(struct wdb_client *w, struct wdb_connection *c, ptrdiff_
 static void pump_out(struct wdb_client *w, struct wdb_connection *c) {
     c->io.events = SYS_POLLOUT;
     for (size_t budget = TURN_BYTES; budget > 0;) {
-        const char *bytes;
-        size_t n;
+        const char *bytes = NULL;
+        size_t n = 0;
         struct error e;
         if (next_bytes(w, &bytes, &n, &e) != E_OK) {
             give_up(w, c, &e);
