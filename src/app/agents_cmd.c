@@ -49,6 +49,10 @@ static int fail(const struct visit *v, enum err err) {
         print(STDERR_FD, "picket: %s\n", w.has_extra && w.extra[0] ? w.extra : v->e.what);
         return REFUSED;
     }
+    if (err == E_LIMIT) {
+        print(STDERR_FD, "picket: %s\n", v->e.what);
+        return REFUSED;
+    }
     print(STDERR_FD, "UNKNOWN: the node does not answer: %s%s\n", v->e.what,
           err == E_DENIED ? " (run as root or wazuh)" : "");
     return STATUS_UNKNOWN;
@@ -98,16 +102,18 @@ static void cell(char *out, size_t width, const struct json_doc *d, size_t obj, 
 }
 
 static void agent_line(struct text *t, const struct json_doc *d, size_t agent) {
-    char id[9], name[23], ip[16], status[16], version[24], node[15], line[LINE_BYTES];
+    char id[9], name[23], ip[16], status[16], version[24], node[14], line[LINE_BYTES];
     struct text l;
     cell(id, sizeof id - 1, d, agent, "id");
-    cell(name, sizeof name - 1, d, agent, "name");
+    size_t id_n = strlen(id) > 5 ? strlen(id) : 5,
+           name_n = 5 + sizeof name - 1 - id_n; /* long ids are rare */
+    cell(name, name_n, d, agent, "name");
     cell(ip, sizeof ip - 1, d, agent, "ip");
     cell(status, sizeof status - 1, d, agent, "status");
     cell(version, sizeof version - 1, d, agent, "version");
     cell(node, sizeof node - 1, d, agent, "node");
     text_init(&l, line, 81);
-    text_format(&l, "%-5s %-22s %-15s %-12s %-8.8s %s", id, name, ip,
+    text_format(&l, "%-5s %-*s %-15s %-12s %-8.8s %s", id, (int)name_n, name, ip,
                 !strcmp(status, "never_connected") ? "never" : status,
                 !strncmp(version, "Wazuh v", 7) ? version + 7 : version, node);
     while (l.len > 0 && line[l.len - 1] == ' ')
@@ -265,6 +271,11 @@ int agents_command(struct sys *sys, const struct options *o) {
               o->root);
         return STATUS_STOPPED;
     }
+    /* A node that hangs is told from one whose store is busy: this is answered from memory. */
+    char word[8];
+    size_t len;
+    if (!err)
+        err = ask_question(&v.ask, "echo", "agents", word, sizeof word, &len, &v.e);
     if (err)
         return fail(&v, err);
     int code = o->action == AGENTS_LIST ? list(&v) : edit(&v);
