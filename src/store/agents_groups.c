@@ -227,8 +227,9 @@ static enum err assign(struct agents *a, int64_t id, const struct slice *names, 
     return E_OK;
 }
 
-/* Nobody is without a group for want of one: the last one that goes leaves "default" behind. */
-static enum err assign_default(struct agents *a, int64_t id, struct error *e) {
+/* Nobody is without a group for want of one: the last one that goes leaves "default" behind, unless that is
+ * the one that is being deleted. */
+static enum err assign_default(struct agents *a, int64_t id, int64_t deleted, struct error *e) {
     static const struct slice name = {"default", 7};
     struct groups_now now;
     int64_t group;
@@ -239,15 +240,18 @@ static enum err assign_default(struct agents *a, int64_t id, struct error *e) {
     if (now.last_priority >= 0)
         return E_OK;
     r = group_need(a, name, &group, e);
+    if (r == E_OK && group == deleted)
+        r = error_set(e, E_UNKNOWN, 0, "agent %lld would be in no group", (long long)id);
     return r == E_OK ? set_belongs(a, id, group, 0, e) : r;
 }
 
-static enum err take_out(struct agents *a, int64_t id, int64_t group, struct error *e) {
+/* deleted: the group will be gone. */
+static enum err take_out(struct agents *a, int64_t id, int64_t group, bool deleted, struct error *e) {
     struct sqlite3_stmt *q = db_stmt(a->db, SQL_BELONGS_REMOVE);
     db_bind_int(q, 1, group);
     db_bind_int(q, 2, id);
     enum err r = agents_run(a, q, e);
-    return r == E_OK ? assign_default(a, id, e) : r;
+    return r == E_OK ? assign_default(a, id, deleted ? group : 0, e) : r;
 }
 
 static enum err unassign(struct agents *a, int64_t id, const struct slice *names, size_t count, enum err *why,
@@ -256,7 +260,7 @@ static enum err unassign(struct agents *a, int64_t id, const struct slice *names
         int64_t group;
         enum err r = group_find(a, names[i], &group, e);
         if (r == E_OK && group)
-            r = take_out(a, id, group, e);
+            r = take_out(a, id, group, false, e);
         else if (r == E_OK)
             *why = error_set(e, E_UNKNOWN, 0, "there is no group '%.*s'",
                              names[i].n > 32 ? 32 : (int)names[i].n, names[i].s);
@@ -403,7 +407,7 @@ enum err groups_delete(struct agents *a, const char *name, struct error *e) {
             break;
         id = db_int(q, 0);
         db_done(q);
-        r = take_out(a, id, group, e);
+        r = take_out(a, id, group, true, e);
         if (r == E_OK)
             r = agents_rehash(a, id, a->is_worker ? "synced" : "syncreq", e);
     }

@@ -1,5 +1,5 @@
-/* test_agents.c - the rows of the agents: made, changed, deleted, and written by what workers tell; and what is
- * remembered of them when a transaction, the disk or the arena fails (reference, section 14). */
+/* test_agents.c - the rows of the agents: made, changed, deleted, and written by what workers tell; and what
+ * is remembered of them when a transaction, the disk or the arena fails (reference, section 14). */
 #include "test/unit/agents_rig.h"
 
 #include <sqlite3.h>
@@ -28,8 +28,9 @@ TEST(agents_inserted) {
 }
 
 TEST(agents_refused) {
-    static const char *const names[] = {"", "a", "a b", "a/b", "\xc3\xa4"
-                                                               "bc"};
+    static const char *const names[] = {"", "a", "a b", "a/b",
+                                        "\xc3\xa4"
+                                        "bc"};
     char longest[AGENT_NAME_BYTES + 1];
     rig_begin(false);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -123,11 +124,11 @@ TEST(agents_counted_through_roll_backs) {
 /* ---- what workers tell: a whole row ---- */
 
 #define WHOLE                                                                                                \
-    "{\"id\":1,\"name\":\"new\",\"ip\":\"10.0.0.1\",\"os_name\":\"Ubuntu\",\"os_version\":\"22.04\","         \
-    "\"os_major\":\"22\",\"os_minor\":\"04\",\"os_codename\":\"Jammy\",\"os_build\":\"b\",\"os_platform\":"   \
-    "\"ubuntu\",\"os_uname\":\"Linux\",\"os_arch\":\"x86_64\",\"version\":\"Wazuh v4.14.7\","                 \
-    "\"config_sum\":\"c0\",\"merged_sum\":\"m0\",\"manager_host\":\"host\",\"node_name\":\"worker1\","        \
-    "\"last_keepalive\":1700000100,\"connection_status\":\"active\",\"disconnection_time\":0,"                \
+    "{\"id\":1,\"name\":\"new\",\"ip\":\"10.0.0.1\",\"os_name\":\"Ubuntu\",\"os_version\":\"22.04\","        \
+    "\"os_major\":\"22\",\"os_minor\":\"04\",\"os_codename\":\"Jammy\",\"os_build\":\"b\",\"os_platform\":"  \
+    "\"ubuntu\",\"os_uname\":\"Linux\",\"os_arch\":\"x86_64\",\"version\":\"Wazuh v4.14.7\","                \
+    "\"config_sum\":\"c0\",\"merged_sum\":\"m0\",\"manager_host\":\"host\",\"node_name\":\"worker1\","       \
+    "\"last_keepalive\":1700000100,\"connection_status\":\"active\",\"disconnection_time\":0,"               \
     "\"group_config_status\":\"synced\",\"status_code\":0"
 #define COLUMNS                                                                                              \
     "SELECT id, name, ip, os_name, os_version, os_major, os_minor, os_codename, os_build, os_platform,"      \
