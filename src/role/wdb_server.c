@@ -137,6 +137,7 @@ static void work(void *arg) {
 
 /* ---- clients come and go ---- */
 
+/* Never the one whose request is being worked off: that is done to its end, or ends with the server. */
 static void drop(struct wdb_peer *p) {
     struct wdb_server *s = p->server;
     struct wdb_peer **at = &s->peers;
@@ -147,8 +148,6 @@ static void drop(struct wdb_peer *p) {
     s->sys->close(s->sys, p->fd);
     blob_reset(&p->in);
     blob_reset(&p->out);
-    if (s->answering == p)
-        s->answering = NULL;
     pool_give(s->pool, p);
     accept_from(s, 0);
 }
@@ -336,6 +335,7 @@ static void unserve(struct wdb_server *s, const char *name, int *fd, struct loop
 void wdb_server_close(struct wdb_server *s) {
     unserve(s, WDB_TEXT_SOCKET, &s->text_fd, &s->text_io); /* first, or somebody comes in while others go */
     unserve(s, WDB_HTTP_SOCKET, &s->http_fd, &s->http_io);
+    s->answering = NULL;
     while (s->peers)
         drop(s->peers);
     loop_timer_stop(s->loop, &s->timer);

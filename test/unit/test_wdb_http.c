@@ -327,6 +327,21 @@ TEST(the_largest_of_a_summary) {
             "\"os5\":4}}");
 }
 
+TEST(equals_in_a_summary) {
+    open_store();
+    for (int i = 1; i <= 7; i++) {
+        char name[16], group[16] = "";
+        snprintf(name, sizeof name, "a%d", i);
+        add(i, name);
+        snprintf(group, sizeof group, "g%d", i);
+        join(i, group);
+        state(i, "active", group, "v");
+    }
+    ANSWERS("POST", "/v1/agents/summary", "",
+            "{\"agents_by_status\":{\"active\":7},\"agents_by_groups\":{\"g1\":1,\"g2\":1,\"g3\":1,\"g4\":1,"
+            "\"g5\":1},\"agents_by_os\":{\"g1\":1,\"g2\":1,\"g3\":1,\"g4\":1,\"g5\":1}}");
+}
+
 TEST(a_long_summary) {
     open_store();
     add_many(1000);

@@ -495,7 +495,7 @@ TEST(windows_are_out) {
     memcpy(text, "global select-agent-name 1", 26);
     put_frame(fd, text, sizeof text);
     put_text(web, "POST /v1/agents/sync HTTP/1.1\r\nContent-Length: 4974\r\n\r\n{}");
-    put(web, text + 26, sizeof text - 28);
+    put(web, text + 26, sizeof text - 29);
     for (unsigned i = 0; i < 200; i++) /* 40 s: it is not their fault */
         pass(200);
     CHECK(heard(fd) == NULL);
@@ -505,12 +505,15 @@ TEST(windows_are_out) {
     CHECK_INT(windows->refused, 0);
     CHECK_INT(spill.open, 0);
     pool_give(windows, taken[0]);
-    pass(100);
+    pool_give(windows, taken[1]);
     pass(100);
     CHECK(reply(fd) != NULL);
+    CHECK(heard(web) == NULL); /* it may take its own time now */
+    put_text(web, " ");
     CHECK_STR(heard(web), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     /* one that goes away while it waits */
     taken[0] = pool_take(windows);
+    taken[1] = pool_take(windows);
     put_frame(fd, text, sizeof text);
     turns(3);
     CHECK_INT(pool->used, 3);
@@ -541,6 +544,31 @@ TEST(who_does_not_read) {
     CHECK_INT(windows->used, 0);
     close(slow);
     close(quick);
+}
+
+TEST(who_reads_slowly) {
+    static char piece[30000];
+    size_t got = 0;
+    start();
+    add_agents(1, 4000);
+    int fd = http_client();
+    for (unsigned i = 0; i < 8; i++)
+        put_text(fd, "GET /v1/agents/ids/groups HTTP/1.1\r\n\r\n");
+    for (unsigned i = 0; i < 100; i++) {
+        pass(400);
+        turns(20);
+        ptrdiff_t n = recv(fd, piece, sizeof piece, 0);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    size_t one = 10; /* {"data":{}} without the comma there is none of */
+    for (unsigned i = 1; i <= 4000; i++)
+        one += (size_t)snprintf(piece, sizeof piece, "\"%u\":[\"default\"],", i);
+    CHECK_INT(
+        got,
+        8 * (strlen("HTTP/1.1 200 OK\r\nContent-Length: 70000\r\nContent-Type: application/json\r\n\r\n") +
+             one));
+    CHECK_INT(pool->used, 1);
+    close(fd);
 }
 
 TEST(who_does_not_finish) {
