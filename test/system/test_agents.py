@@ -15,13 +15,20 @@ from lib import Node, wait
 CONF = 'store = embedded\n'
 
 
+def up(node):
+    """Its local socket comes last."""
+    wait(lambda: node.run('agents').returncode in (0, 1), f'{node.name} to answer')
+    return node
+
+
 def pair():
     if not hasattr(pair, 'nodes'):
-        m = Node('master', 'master', files=lib.some_files(), conf=CONF)
+        soon = {'master.agent_group_start_delay': 1, 'master.sync_agent_groups': 1}
+        m = up(Node('master', 'master', files=lib.some_files(), conf=CONF, intervals=soon))
         if b'keeps no agents' in m.local(b'get_agents').payload:
             raise lib.Skip('this picket keeps no agents')
         w = Node('worker', 'worker1', master_port=m.port, conf=CONF, intervals={'worker.sync_agent_groups': 2})
-        pair.nodes = m, w
+        pair.nodes = m, up(w)
         wait(lambda: names(m) == names(w) == ['agent1', 'agent2', 'agent3'], 'both to follow client.keys', 15)
     return pair.nodes
 
@@ -132,14 +139,16 @@ def test_groups():
 
 def test_remove():
     m, w = pair()
-    assert run(m, 'remove', '004') == 'agent 004 fresh was removed\n'
-    assert not any(k.startswith('004') for k in keys(m))
-    assert 'no agent 004' in run(m, 'remove', '4', code=1)
-    run(m, 'remove', '100')  # the highest: its id is not given again
-    assert keys(m)[-1].startswith('100 !second 10.0.0.9 ')
-    assert names(m) == ['agent1', 'agent2', 'agent3']
-    wait(lambda: names(w) == names(m), 'the worker to forget them', 15)
-    assert run(m, 'add', 'third') == 'agent 101 third was added\n'
+    before = names(m)
+    first, last = (run(m, 'add', n).split()[1] for n in ('leaving', 'leaving-too'))
+    assert run(m, 'remove', first) == f'agent {first} leaving was removed\n'
+    assert not any(k.startswith(first) for k in keys(m))
+    assert f'no agent {first}' in run(m, 'remove', first.lstrip('0'), code=1)
+    run(m, 'remove', last)  # the highest: its id is not given again
+    assert keys(m)[-1].startswith(f'{last} !leaving-too any ')
+    assert names(m) == before
+    wait(lambda: names(w) == before, 'the worker to forget them', 15)
+    assert run(m, 'add', 'third') == f'agent {int(last) + 1:03d} third was added\n'
 
 
 def test_edited_by_others():
@@ -149,12 +158,12 @@ def test_edited_by_others():
     m.write({'etc/client.keys': text + b'200 by-hand any %064x\n' % 200})
     for n in (m, w):
         wait(lambda: 'by-hand' in names(n) and 'renamed' in names(n), f'{n.name} to follow', 20)
-    assert run(m, 'add', 'after') == 'agent 201 after was added\n'
+    assert run(m, 'add', 'after').startswith('agent 201 ')
 
 
 def test_emptied_and_missing():
     """Believed when it stays so; a missing file changes nothing."""
-    m = Node('master', 'alone', files=lib.some_files(), conf=CONF)
+    m = up(Node('master', 'alone', files=lib.some_files(), conf=CONF))
     wait(lambda: len(agents(m)) == 3, 'three agents')
     text = m.read('etc/client.keys')
     m.remove('etc/client.keys')
@@ -173,7 +182,7 @@ def test_emptied_and_missing():
 
 def test_killed_while_adding():
     """What was acknowledged is there after kill -9, and the file and the store agree."""
-    m = Node('master', 'killed', files=lib.some_files(), conf=CONF)
+    m = up(Node('master', 'killed', files=lib.some_files(), conf=CONF))
     wait(lambda: len(agents(m)) == 3, 'three agents')
     for round in range(3):
         done = []
@@ -183,7 +192,7 @@ def test_killed_while_adding():
         m.kill()
         left = [k.split()[1] for k in keys(m)]
         assert set(done) <= set(left), (done, left)
-        m.start()
+        up(m.start())
         wait(lambda: sorted(names(m)) == sorted(left), 'the store to agree with the file')
         assert not os.path.exists(m.path('etc/.client.keys.new'))
     assert m.stop()
@@ -193,7 +202,7 @@ def test_killed_while_adding():
 def test_many():
     """3,000 agents: all pages, in order, each once."""
     lines = b''.join(b'%03d agent-%d any %064x\n' % (n, n, n) for n in range(1, 3001))
-    m = Node('master', 'many', files={'etc/client.keys': lines}, conf=CONF)
+    m = up(Node('master', 'many', files={'etc/client.keys': lines}, conf=CONF))
     wait(lambda: m.run('agents').stdout.startswith('3000 agents\n'), 'all of them', 30)
     assert names(m) == [f'agent-{n}' for n in range(1, 3001)]
     assert len(m.run('agents').stdout.splitlines()) == 3002
@@ -207,7 +216,7 @@ def test_no_node():
     assert 'NOT RUNNING' in run(m, code=3)
     assert 'NOT RUNNING' in run(m, 'add', 'x', code=3)
     assert time.monotonic() - began < 2
-    m.start()
+    up(m.start())
     m.proc.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     try:
