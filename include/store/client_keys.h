@@ -100,9 +100,9 @@ void client_keys_fini(struct client_keys *k);
 
 /* Adds an agent: the next free id when id is 0 (the highest in the file and one more, removed ones included,
  * as authd), a new random key. ip NULL: "any". Fills *k. E_DUPLICATE: id, name or ip (other than "any" or a
- * network) is taken, in words; E_VALUE: a bad name (2 to 128 of A-Z a-z 0-9 - _ . and no '.' first), ip ("any",
- * an address, or address/bits) or id; E_POOL: limit agents are there. On E_OK the file is on disk and the row
- * is in the store. */
+ * network) is taken, in words; E_VALUE: a bad name (2 to 128 of A-Z a-z 0-9 - _ . and no '.' first), ip
+ * ("any", an address, or address/bits) or id; E_POOL: limit agents are there. On E_OK the file is on disk and
+ * the row is in the store. */
 enum err client_keys_add(struct client_keys *c, struct client_key *k, const char *name, const char *ip,
                          int64_t id, struct error *e);
 /* Takes an agent out of the file and of the store. Its line is removed; that of the highest id stays, marked

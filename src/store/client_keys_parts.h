@@ -4,8 +4,9 @@
 
 #include "store/client_keys.h"
 
-#define KEYS_NEW_PATH "etc/.client.keys.new" /* the file while it is written; no cluster item has this name  \
-                                              */
+#define KEYS_NEW_PATH                                                                                        \
+    "etc/.client.keys.new" /* the file while it is written; no cluster item has this name                    \
+                            */
 
 /* Gives up following in the middle; the next step looks again. */
 void keys_stop(struct client_keys *k);
