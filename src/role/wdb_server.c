@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_MS 20u   /* until a window may be free */
-#define GRACE_MS 1000u /* who came, or spoke, within this time is about to speak: it does not make way */
+#define RETRY_MS 20u  /* until a window may be free */
+#define BACKLOG 512   /* who finds it full is refused; asyncio does not notice, sends, and fails */
+#define GRACE_MS 250u /* who came, or spoke, within this time is about to speak: it does not make way */
 
 static void drop(struct wdb_peer *p);
 
@@ -275,7 +276,7 @@ static enum err serve(struct wdb_server *s, const char *root_path, const char *n
     enum err err = clear_path(s, &addr, name, e);
     if (err)
         return err;
-    *fd = sys->listen(sys, &addr, 64);
+    *fd = sys->listen(sys, &addr, BACKLOG);
     if (*fd < 0)
         return error_set(e, E_SYS, -*fd, "listening on %s", path);
     int rc = sys->chmodat(sys, s->root, name, 0660);

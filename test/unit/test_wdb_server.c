@@ -663,9 +663,9 @@ TEST(all_slots_are_busy) {
     CHECK_INT(server.text_io.events, 0);
     put_text(fd[0], "select-agent-name 1");
     CHECK_STR(reply(fd[0]), "ok []");
-    pass(500);
+    pass(200);
     CHECK(heard(more) == NULL); /* it has just spoken */
-    pass(600);
+    pass(100);
     CHECK_STR(reply(more), "ok []");
     CHECK(is_closed(fd[0]));
     for (unsigned i = 0; i < SLOTS; i++)
