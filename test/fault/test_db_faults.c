@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCHES 3
-#define ROWS 12 /* of a batch */
+#define BATCHES 2
+#define ROWS 8 /* of a batch */
 
 _Alignas(16) static unsigned char arena[STORE_ARENA_BYTES];
 static struct sys plain;
@@ -168,10 +168,10 @@ static void check_all(int rows) {
     if (k < told->acknowledged || k > told->acknowledged + 1)
         test_fail(__FILE__, __LINE__, "%d batches are there, %d were acknowledged", (int)k,
                   told->acknowledged);
-    CHECK_INT(number(&d, "SELECT count(*) FROM agent WHERE id BETWEEN 1 AND 36"), k * ROWS);
-    CHECK_INT(number(&d, "SELECT count(*) FROM agent WHERE id NOT BETWEEN 1 AND 36"), rows);
+    CHECK_INT(number(&d, "SELECT count(*) FROM agent WHERE id BETWEEN 1 AND 16"), k * ROWS);
+    CHECK_INT(number(&d, "SELECT count(*) FROM agent WHERE id NOT BETWEEN 1 AND 16"), rows);
     CHECK_INT(number(&d, "SELECT count(*) FROM labels WHERE key = 'batch'"), k * ROWS);
-    CHECK_INT(number(&d, "SELECT count(*) FROM labels WHERE key = 'batch' AND value <> (id - 1) / 12"), 0);
+    CHECK_INT(number(&d, "SELECT count(*) FROM labels WHERE key = 'batch' AND value <> (id - 1) / 8"), 0);
     if (k) {
         CHECK_INT(number(&d, "SELECT min(status_code) FROM agent"), k);
         CHECK_INT(number(&d, "SELECT max(status_code) FROM agent"), k);
@@ -200,7 +200,7 @@ static void killed(void (*from)(void), int rows) {
     expected_rows = rows;
     begin();
     uint64_t runs = faults_kill_sweep(NULL, run_killed, check_killed);
-    CHECK(runs > 60);
+    CHECK(runs > 50);
 }
 
 TEST(db_killed_before_each_call_of_a_new_file) {
@@ -260,7 +260,7 @@ static void check_log(void) {
         CHECK_INT(number(&d, "SELECT name = 'uno' FROM agent WHERE id = 1"), 1);
         CHECK_INT(told->acknowledged, 0);
     } else {
-        CHECK_INT(number(&d, "SELECT count(*) % 12 FROM agent WHERE id > 0"), 0);
+        CHECK_INT(number(&d, "SELECT count(*) % 8 FROM agent WHERE id > 0"), 0);
     }
     db_close(&d);
 }
@@ -386,7 +386,7 @@ static void failing(int os, bool fail_on, void (*from)(void), void (*check)(void
     begin = from;
     stubborn = !fail_on;
     uint64_t runs = faults_sweep(os, fail_on, &check, run_failing, check_failing);
-    CHECK(runs > 60);
+    CHECK(runs > 50);
 }
 
 TEST(db_each_call_fails_once) {
