@@ -38,7 +38,7 @@ include tools/deps.mk
 # 17 %, base64url 12 %, deflate 11 %, inflate 8 %, portable SHA-256 10 %. The rest of the cryptography gains
 # nothing (processor instructions), all other files are for size.
 HOT_FILES := src/crypto/blake2b.c src/crypto/base64url.c src/wire/fernet_% src/base/json_scan.c \
-    bearssl/src/hash/sha2small zlib/adler32 zlib/deflate zlib/inffast zlib/trees
+    bearssl/src/hash/sha2small zlib/adler32 zlib/deflate zlib/inffast
 level = $(if $(filter $(HOT_FILES),$1),$(strip $(HOT)),$(strip $(COLD)))
 
 # ---- flags --------------------------------------------------------------------------------------------

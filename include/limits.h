@@ -44,7 +44,7 @@
 
 /* ---- packages ---- */
 #ifndef PACKAGE_ENCODERS
-#define PACKAGE_ENCODERS 4u /* packages being deflated at once */
+#define PACKAGE_ENCODERS 3u /* packages being deflated at once */
 #endif
 #ifndef PACKAGE_DECODERS
 #define PACKAGE_DECODERS 8u /* packages being inflated at once */
@@ -88,10 +88,10 @@
 #define BODY_SMALL_BYTES 1024u /* clear payload kept inside a message, bytes; longer ones take a window */
 #endif
 #ifndef BODY_WINDOWS
-#define BODY_WINDOWS 16u /* windows for longer payloads; when they are out, the spool takes over */
+#define BODY_WINDOWS 8u /* windows for longer payloads; when they are out, the spool takes over */
 #endif
 #ifndef BODY_WINDOW_BYTES
-#define BODY_WINDOW_BYTES (160u << 10) /* one window, bytes; longer payloads go to the spool */
+#define BODY_WINDOW_BYTES (136u << 10) /* one window, bytes; longer payloads go to the spool */
 #endif
 #ifndef DIVIDED_MAX
 #define DIVIDED_MAX 32u /* half-received divided messages of all sessions together */
@@ -121,7 +121,7 @@
 #define TX_QUEUE_MAX 8u /* long messages queued for sending, per session */
 #endif
 #ifndef XFER_SENDERS
-#define XFER_SENDERS 8u /* files or strings being sent at once */
+#define XFER_SENDERS 6u /* files or strings being sent at once */
 #endif
 #ifndef XFER_CHUNK_BYTES
 #define XFER_CHUNK_BYTES (128u << 10) /* data bytes of one file_upd or str_upd that we send */

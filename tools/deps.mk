@@ -15,15 +15,19 @@ ZLIB_FLAGS := -w -fno-sanitize=undefined -DZ_SOLO -DNO_GZIP -DNO_GUNZIP -DHAVE_M
 # SQLite. What is left out of its grammar is left out where the one file is made and where it is compiled. WAL
 # stays, for files that wazuh-db left in that mode; triggers, because foreign keys are made of them. Renaming
 # tables is left out: an upgrade copies rows back instead (store/schema.c). No file access of its own
-# (OS_OTHER: store/db_vfs.c), no allocator but the arena, no time zones.
+# (OS_OTHER: store/db_vfs.c), no allocator but the arena, no time zones. Stack protection is the plain one, of
+# functions with arrays of characters: the strong one costs 8 KB here.
 sqlite_omit = $(addprefix -DSQLITE_OMIT_,$1)
-SQLITE_GRAMMAR := $(call sqlite_omit,ALTERTABLE ANALYZE CTE EXPLAIN GENERATED_COLUMNS REINDEX VIEW \
+SQLITE_GRAMMAR := $(call sqlite_omit,ALTERTABLE ANALYZE CTE EXPLAIN GENERATED_COLUMNS REINDEX UPSERT VIEW \
     VIRTUALTABLE WINDOWFUNC)
-SQLITE_FLAGS := -w -fno-sanitize=undefined -DSQLITE_OS_OTHER=1 -DSQLITE_THREADSAFE=0 -DSQLITE_ENABLE_MEMSYS5 \
+SQLITE_FLAGS := -w -fno-stack-protector -fstack-protector -fno-sanitize=undefined -DSQLITE_OS_OTHER=1 \
+    -DSQLITE_THREADSAFE=0 -DSQLITE_ENABLE_MEMSYS5 \
     -DSQLITE_ZERO_MALLOC -DSQLITE_DEFAULT_MEMSTATUS=1 -DSQLITE_DEFAULT_FOREIGN_KEYS=1 -DSQLITE_DQS=0 \
     -DSQLITE_LIKE_DOESNT_MATCH_BLOBS -DSQLITE_MAX_ATTACHED=0 -DSQLITE_MAX_EXPR_DEPTH=100 \
     -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_UNTESTABLE -DHAVE_STDINT_H $(SQLITE_GRAMMAR) $(call sqlite_omit,AUTOINIT \
-    AUTOVACUUM COMPILEOPTION_DIAGS COMPLETE DECLTYPE DEPRECATED DESERIALIZE GET_TABLE INCRBLOB JSON \
-    LOAD_EXTENSION LOCALTIME OR_OPTIMIZATION SHARED_CACHE TCL_VARIABLE TRACE UTF16 XFER_OPT)
+    AUTORESET AUTOVACUUM BETWEEN_OPTIMIZATION BLOB_LITERAL BTREECOUNT COMPILEOPTION_DIAGS COMPLETE DECLTYPE \
+    DEPRECATED DESERIALIZE GET_TABLE HEX_INTEGER INCRBLOB JSON LIKE_OPTIMIZATION LOAD_EXTENSION LOCALTIME \
+    OR_OPTIMIZATION QUICKBALANCE SHARED_CACHE TCL_VARIABLE TRACE TRUNCATE_OPTIMIZATION UTF16 \
+    XFER_OPT)
 
 THIRD_FLAGS = $(BEARSSL_FLAGS) $(ZLIB_FLAGS) $(SQLITE_FLAGS)

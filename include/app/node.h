@@ -5,6 +5,7 @@
 #ifndef PICKET_APP_NODE_H
 #define PICKET_APP_NODE_H
 
+#include "role/agent_store.h"
 #include "role/local.h"
 
 struct body_window {
@@ -36,7 +37,8 @@ struct node {
     struct master master;
     struct worker worker;
     struct local_server local;
-    bool master_is_open, worker_is_open, local_is_open;
+    struct agent_store agent_store;
+    bool master_is_open, worker_is_open, local_is_open, agents_are_open;
     struct pool pools[POOL_COUNT];
     struct manifest manifest;
     _Alignas(16) uint8_t scratch[SESSION_SCRATCH_BYTES];

@@ -10,7 +10,8 @@
 #define RUN_TICK_MS 10000u /* how often daemon_tick and log_file_tick are called */
 
 /* Descriptors a node with all its tables full has open. */
-#define RUN_FILES (WORKERS_MAX + LOCAL_CLIENTS_MAX + STRANGERS_MAX + XFER_SENDERS + XFER_RECEIVERS + 64u)
+#define RUN_FILES                                                                                            \
+    (WORKERS_MAX + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + XFER_SENDERS + XFER_RECEIVERS + 72u)
 
 struct run_setup {
     struct sys *sys;

@@ -31,11 +31,20 @@ struct status_view {
     uint64_t up_s, link_s, last_keepalive_s, last_check_s, last_change_s;
     uint64_t files, behind, scan_files, scan_unreadable, scan_too_many, scan_took_ms;
     char tree[17]; /* its beginning */
+    /* agents, of the whole cluster as far as this node knows it */
+    char store[12], store_why[160];
+    struct view_agents {
+        uint64_t active, disconnected, pending, never_connected;
+    } agents;
+    char groups[9], groups_why[160]; /* the checksum's beginning */
+    bool has_groups_as_master, groups_as_master;
+    uint64_t last_info_s;
     uint64_t memory_used, memory_size;
     uint32_t node_count, nodes_more; /* kept; told about and not kept */
     struct view_node {
         char name[NODE_NAME_BYTES], type[12], version[24], ip[64], state[24], last_check[32];
         uint64_t missing, shared, extra, keepalive_s;
+        struct view_agents agents;
         bool bad; /* a state that is not "in sync" */
     } nodes[VIEW_NODES];
     char nodes_why[96]; /* why the list of nodes is not there */

@@ -10,6 +10,7 @@ struct master {
     struct loop_io io; /* the listening socket */
     int fd;
     struct strangers strangers;
+    struct agent_groups_master agent_groups;
     struct pool *peer_pool; /* struct peer */
     struct peer *peers;
     uint32_t peer_count;

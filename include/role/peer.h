@@ -4,6 +4,8 @@
 
 #include "role/link.h"
 #include "role/role.h"
+#include "task/agent_groups_master.h"
+#include "task/agent_info_master.h"
 #include "wire/greeter.h"
 
 struct master;
@@ -13,12 +15,13 @@ struct peer {
     struct master *master;
     struct link link;
     struct integrity_master integrity;
+    struct agent_info_master agent_info;
+    struct agent_groups_peer agent_groups;
     char name[NODE_NAME_BYTES];
     char version[VERSION_BYTES];
     char tag[TAG_BYTES];
     uint64_t heard_ms;         /* monotonic: last verified message of any kind */
     int64_t last_keepalive_ns; /* wall: last echo-c, at first the time of the hello; for get_health */
-    bool told_agents;          /* that agent information is not served was logged */
 };
 
 /* Makes a link of an accepted connection. false: nothing was kept, fd is closed. */

@@ -4,7 +4,10 @@
 
 #include "fs/spool.h"
 #include "role/cluster_config.h"
+#include "task/agents_env.h"
 #include "task/integrity_worker.h"
+
+struct agent_store;
 
 #define ANSWER_BYTES                                                                                         \
     (WORKERS_MAX * 1400u + UNSYNCED_MAX * 320u + (16u << 10)) /* longest JSON answer, bytes */
@@ -20,6 +23,8 @@ struct role_env {
     const struct dialect *dialect;
     struct session_shared shared;
     struct integrity_env integrity;
+    struct agents_env agents_env;    /* for the tasks of agent information and groups */
+    struct agent_store *agent_store; /* where they are kept; NULL in tests of single parts */
     struct scanner scanner;
     struct unsynced unsynced;
     struct spool spool;
@@ -35,7 +40,5 @@ struct role_env {
 
 /* "Not built into this node": the plain answer to commands whose work comes with other parts of picket. */
 void role_not_served(struct session *s, uint32_t counter, const char *what);
-/* The same for a command whose payload is the id of a string received before: that string goes too. */
-void role_string_not_served(struct session *s, const struct message *m, const char *what);
 
 #endif

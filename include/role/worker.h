@@ -9,6 +9,8 @@
 
 #include "role/link.h"
 #include "role/role.h"
+#include "task/agent_groups_worker.h"
+#include "task/agent_info_worker.h"
 
 enum worker_state { WORKER_WAITING, WORKER_RESOLVING, WORKER_CONNECTING, WORKER_HELLO, WORKER_JOINED };
 
@@ -17,6 +19,8 @@ enum worker_state { WORKER_WAITING, WORKER_RESOLVING, WORKER_CONNECTING, WORKER_
 struct worker {
     struct role_env *env;
     struct integrity_worker *integrity;
+    struct agent_info_worker agent_info;
+    struct agent_groups_worker agent_groups;
     enum worker_state state;
     struct loop_timer timer; /* the next attempt, or the deadline of the present one */
     struct loop_timer keepalive;

@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the program has beside its node: configuration being read, the log, the stack. */
-#define BESIDE_NODE_BYTES (384u << 10)
+/* What the program has beside its node: SQLite's arena; configuration being read, the log, the stack. */
+#define BESIDE_NODE_BYTES (STORE_ARENA_BYTES + (384u << 10))
 
-_Static_assert(sizeof(struct node) + BESIDE_NODE_BYTES <= BOARD_RAM_BYTES,
-               "This board's tables do not fit its memory: lower FILES_MAX, WORKERS_MAX, BODY_WINDOWS or "
-               "PACKAGE_ENCODERS in board/<name>/limits.h, or raise BOARD_RAM_BYTES there.");
+_Static_assert(
+    sizeof(struct node) + BESIDE_NODE_BYTES <= BOARD_RAM_BYTES,
+    "This board's tables do not fit its memory: lower FILES_MAX, WORKERS_MAX, BODY_WINDOWS, "
+    "PACKAGE_ENCODERS or STORE_ARENA_BYTES in board/<name>/limits.h, or raise BOARD_RAM_BYTES there.");
 _Static_assert(XFER_CHUNK_BYTES + XFER_PATH_BYTES <= BODY_WINDOW_BYTES,
                "One chunk of a file that we send must fit a window of a node that is built alike: raise "
                "BODY_WINDOW_BYTES or lower XFER_CHUNK_BYTES in board/<name>/limits.h.");
@@ -72,6 +73,23 @@ static void open_integrity(struct node *n, const struct node_setup *setup, uint3
                                               .senders = &n->pools[POOL_deflaters],
                                               .windows = &n->pools[POOL_windows],
                                               .spill = &n->env.spool.spill};
+}
+
+static void open_agents(struct node *n, const struct node_setup *setup) {
+    const struct cluster_config *c = setup->config;
+    n->env.agents_env = (struct agents_env){.sys = setup->sys,
+                                            .loop = &n->loop,
+                                            .log = setup->log,
+                                            .intervals = &c->intervals,
+                                            .dialect = n->env.dialect,
+                                            .windows = &n->pools[POOL_windows],
+                                            .spill = &n->env.spool.spill,
+                                            .string_bytes = c->spool_bytes / 4,
+                                            .tag = c->type == NODE_MASTER ? "Master" : n->tag};
+    n->env.agent_store = &n->agent_store;
+    n->agents_are_open = true;
+    agent_store_open(&n->agent_store, &n->env, setup->root, setup->root_path, setup->uid, setup->gid,
+                     &n->pools[POOL_wdb_clients]);
 }
 
 /* A set that was committed before the power went is finished; anything else is discarded. */
@@ -134,8 +152,10 @@ static enum err open_parts(struct node *n, const struct node_setup *setup, struc
         setup->sys->fchown(setup->sys, n->env.spool.dir, setup->uid, setup->gid);
     if (err == E_OK)
         err = recover(n, setup, seed, e);
-    if (err == E_OK)
-        err = open_role(n, e);
+    if (err != E_OK)
+        return err;
+    open_agents(n, setup);
+    err = open_role(n, e);
     return err == E_OK ? open_local(n, setup, e) : err;
 }
 
@@ -143,7 +163,7 @@ enum err node_open(struct node *n, const struct node_setup *setup, struct error 
     const struct cluster_config *c = setup->config;
     loop_init(&n->loop, setup->sys);
     open_pools(n);
-    n->master_is_open = n->worker_is_open = n->local_is_open = false;
+    n->master_is_open = n->worker_is_open = n->local_is_open = n->agents_are_open = false;
     n->env.sys = setup->sys;
     n->env.loop = &n->loop;
     n->env.log = setup->log;
@@ -158,6 +178,8 @@ enum err node_open(struct node *n, const struct node_setup *setup, struct error 
         10000u + 3ull * c->intervals.recalculate_integrity_ms + 3ull * c->intervals.sync_integrity_ms;
     n->env.unsynced.count = 0;
     n->env.spool.dir = -1;
+    n->env.agents = NULL;
+    n->env.agent_store = NULL;
     enum err err = open_parts(n, setup, e);
     if (err != E_OK)
         node_close(n);
@@ -173,7 +195,9 @@ void node_close(struct node *n) {
         worker_close(&n->worker);
     if (n->worker_is_open)
         integrity_worker_fini(&n->integrity_worker);
-    n->local_is_open = n->master_is_open = n->worker_is_open = false;
+    if (n->agents_are_open)
+        agent_store_close(&n->agent_store);
+    n->local_is_open = n->master_is_open = n->worker_is_open = n->agents_are_open = false;
     if (n->env.spool.dir >= 0)
         spool_close(&n->env.spool);
     bytes_wipe(&n->key, sizeof n->key);

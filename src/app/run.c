@@ -8,6 +8,7 @@
 
 /* The one node of this program: the zeroed pages of its pools cost nothing before they are used. */
 static struct node the_node;
+static _Alignas(16) unsigned char sqlite_arena[STORE_ARENA_BYTES];
 
 struct attention {
     const struct run_setup *setup;
@@ -54,7 +55,9 @@ enum err run_node(const struct run_setup *s, enum daemon_ask *why, struct error 
     struct attention a = {.setup = s, .why = ASK_NOTHING};
     *why = ASK_NOTHING;
     s->sys->child_started = child_started;
-    enum err err = node_open(&the_node, &setup, e);
+    enum err err = db_library_open(sqlite_arena, sizeof sqlite_arena, e);
+    if (err == E_OK)
+        err = node_open(&the_node, &setup, e);
     if (err != E_OK)
         return err;
     loop_io_init(&a.signals, signalled, &a);

@@ -127,6 +127,10 @@ static const char *ailment(const struct status_view *v) {
         return "cannot read some of its own files";
     if (v->scan_too_many != VIEW_UNKNOWN && v->scan_too_many)
         return "has more files than it can hold";
+    if (v->store_why[0])
+        return "has no agent store";
+    if (v->groups_why[0])
+        return "has other agent groups than its master";
     return v->native && v->state == VIEW_STATE_UNKNOWN ? "does not say how it is" : NULL;
 }
 
@@ -220,18 +224,61 @@ static void files(struct screen *s, const struct status_view *v) {
     line_end(s);
 }
 
+static void agents(struct screen *s, const struct status_view *v) {
+    const struct view_agents *a = &v->agents;
+    if (v->store_why[0]) {
+        line_format(s, "agents  not known, %s: %s", or_unknown(v->store), v->store_why);
+    } else if (a->active != VIEW_UNKNOWN) {
+        line_begin(s);
+        text_str(&s->text, "agents  ");
+        number_words(&s->text, a->active);
+        text_str(&s->text, " active  ");
+        number_words(&s->text, a->disconnected);
+        text_str(&s->text, " disconnected  ");
+        number_words(&s->text, a->pending);
+        text_str(&s->text, " pending  ");
+        number_words(&s->text, a->never_connected);
+        text_format(&s->text, " never connected  (%s)", or_unknown(v->store));
+        line_end(s);
+    }
+    if (!v->groups[0])
+        return;
+    line_begin(s);
+    text_format(&s->text, "groups  %s", v->groups);
+    if (v->groups_why[0])
+        text_format(&s->text, "  %s", v->groups_why);
+    else if (v->has_groups_as_master)
+        text_str(&s->text, v->groups_as_master ? "  as the master's" : "  not yet as the master's");
+    if (v->last_info_s != VIEW_UNKNOWN)
+        ago_words(&s->text, "agents told", v->last_info_s);
+    line_end(s);
+}
+
 /* ---- nodes ---- */
 
+/* "1200/3/12": active, disconnected, and the rest; "1200" when only these are known; "" when nothing is. */
+static void count_words(struct text *out, const struct view_agents *a) {
+    if (a->active == VIEW_UNKNOWN)
+        return;
+    number_words(out, a->active);
+    if (a->disconnected == VIEW_UNKNOWN || a->pending == VIEW_UNKNOWN || a->never_connected == VIEW_UNKNOWN)
+        return;
+    text_format(out, "/%llu/%llu", (unsigned long long)a->disconnected,
+                (unsigned long long)(a->pending + a->never_connected));
+}
+
 static void node_line(struct screen *s, const struct view_node *n) {
-    char change[40] = "";
-    struct text t;
+    char change[40] = "", counted[72] = "";
+    struct text t, c;
+    text_init(&c, counted, sizeof counted);
+    count_words(&c, &n->agents);
     text_init(&t, change, sizeof change);
     if (n->missing != VIEW_UNKNOWN && n->shared != VIEW_UNKNOWN && n->extra != VIEW_UNKNOWN)
         text_format(&t, "+%llu ~%llu -%llu", (unsigned long long)n->missing, (unsigned long long)n->shared,
                     (unsigned long long)n->extra);
     line_begin(s);
-    text_format(&s->text, "%-20.20s %-6.6s %-8.8s %-15.15s %-8.8s %-11.11s ", or_unknown(n->name), n->type,
-                n->version, n->ip, n->state, change);
+    text_format(&s->text, "%-16.16s %-7.7s %-15.15s %-8.8s %-11.11s %-11.11s ", or_unknown(n->name),
+                n->version, n->ip, n->state[0] ? n->state : n->type, change, counted);
     if (n->keepalive_s != VIEW_UNKNOWN)
         age_words(&s->text, n->keepalive_s);
     line_end(s);
@@ -245,8 +292,8 @@ static void nodes(struct screen *s, const struct status_view *v, unsigned room) 
             line_format(s, "nodes   not known: %s", v->nodes_why);
         return;
     }
-    line_format(s, "%-20s %-6s %-8s %-15s %-8s %-11s %s", "NODE", "TYPE", "VERSION", "ADDRESS", "STATE",
-                "LAST SYNC", "ALIVE");
+    line_format(s, "%-16s %-7s %-15s %-8s %-11s %-11s %s", "NODE", "VERSION", "ADDRESS", "STATE", "LAST SYNC",
+                "AGENTS", "ALIVE");
     unsigned all = v->node_count + v->nodes_more;
     unsigned fit = room - 1; /* the heading is one */
     if (all > fit)
@@ -304,6 +351,7 @@ void status_screen(struct text *out, const struct status_view *v) {
     verdict(&s, v);
     about(&s, v);
     files(&s, v);
+    agents(&s, v);
     unsigned last = v->memory_size == VIEW_UNKNOWN ? 0 : 1 + v->pool_count;
     unsigned file_lines =
         v->file_count + v->files_more ? least(1 + v->file_count + v->files_more, 1 + FILE_LINES) : 0;

@@ -6,12 +6,15 @@
 
 #include <string.h>
 
+static const struct view_agents nobody_counted = {VIEW_UNKNOWN, VIEW_UNKNOWN, VIEW_UNKNOWN, VIEW_UNKNOWN};
+
 void status_view_init(struct status_view *v) {
     memset(v, 0, sizeof *v);
     v->up_s = v->link_s = v->last_keepalive_s = v->last_check_s = v->last_change_s = VIEW_UNKNOWN;
     v->files = v->behind = v->scan_files = v->scan_unreadable = v->scan_too_many = v->scan_took_ms =
         VIEW_UNKNOWN;
-    v->memory_used = v->memory_size = VIEW_UNKNOWN;
+    v->memory_used = v->memory_size = v->last_info_s = VIEW_UNKNOWN;
+    v->agents = nobody_counted;
 }
 
 /* ---- members ---- */
@@ -53,11 +56,18 @@ static size_t first_of(const struct json_doc *d, size_t obj, const char *key, ui
 
 /* ---- nodes ---- */
 
-/* The row of a name, made if there is room; NULL otherwise. A master's row is the first. */
-static struct view_node *node_row(struct status_view *v, const char *name, bool master) {
+static struct view_node *find_row(struct status_view *v, const char *name) {
     for (uint32_t i = 0; i < v->node_count; i++)
         if (!strcmp(v->nodes[i].name, name))
             return &v->nodes[i];
+    return NULL;
+}
+
+/* The row of a name, made if there is room; NULL otherwise. A master's row is the first. */
+static struct view_node *node_row(struct status_view *v, const char *name, bool master) {
+    struct view_node *old = find_row(v, name);
+    if (old)
+        return old;
     if (v->node_count == VIEW_NODES) {
         v->nodes_more++;
         return NULL;
@@ -68,6 +78,7 @@ static struct view_node *node_row(struct status_view *v, const char *name, bool 
     struct view_node *n = &v->nodes[at];
     memset(n, 0, sizeof *n);
     n->missing = n->shared = n->extra = n->keepalive_s = VIEW_UNKNOWN;
+    n->agents = nobody_counted;
     text_copy(n->name, sizeof n->name, name, strlen(name));
     return n;
 }
@@ -154,6 +165,39 @@ static void read_memory(struct status_view *v, const struct json_doc *d, size_t 
         read_pool(v, d, i, ranks);
 }
 
+static void read_count(const struct json_doc *d, size_t obj, struct view_agents *a) {
+    get_number(d, obj, "active", &a->active);
+    get_number(d, obj, "disconnected", &a->disconnected);
+    get_number(d, obj, "pending", &a->pending);
+    get_number(d, obj, "never_connected", &a->never_connected);
+}
+
+/* Only nodes of the cluster have a row: agents can name one that is long gone. */
+static void read_agents(struct status_view *v, const struct json_doc *d, size_t obj) {
+    GET_TEXT(d, obj, "store", v->store);
+    GET_TEXT(d, obj, "why", v->store_why);
+    GET_TEXT(d, obj, "groups_why", v->groups_why);
+    char hash[41] = "";
+    GET_TEXT(d, obj, "groups", hash);
+    hash[sizeof v->groups - 1] = '\0';
+    memcpy(v->groups, hash, sizeof v->groups);
+    size_t equal = json_find(d, obj, "groups_as_master");
+    v->has_groups_as_master = equal && d->tokens[equal].kind == JSON_BOOL;
+    v->groups_as_master = v->has_groups_as_master && json_is_true(d, equal);
+    get_number(d, obj, "last_info_s", &v->last_info_s);
+    read_count(d, obj, &v->agents);
+    uint32_t left;
+    for (size_t i = first_of(d, obj, "nodes", &left); left > 0; left--, i = d->tokens[i].next) {
+        char name[NODE_NAME_BYTES] = "";
+        GET_TEXT(d, i, "name", name);
+        struct view_node *n = name[0] ? find_row(v, name) : NULL;
+        if (!n && !strcmp(name, v->node) && (n = node_row(v, name, !strcmp(v->type, "master"))) != NULL)
+            memcpy(n->type, v->type, sizeof n->type);
+        if (n)
+            read_count(d, i, &n->agents);
+    }
+}
+
 static enum view_state state_of(const char *text) {
     static const char words[][11] = {"", "connected", "connecting", "refused", "serving"};
     for (int i = 1; i < 5; i++)
@@ -199,6 +243,9 @@ void status_view_status(struct status_view *v, const struct json_doc *d) {
         read_unsynced(v, d, i);
     for (size_t i = first_of(d, 0, "workers", &left); left > 0; left--, i = d->tokens[i].next)
         read_worker(v, d, i);
+    size_t agents = json_find(d, 0, "agents"); /* last: they are shown with the nodes there are */
+    if (agents)
+        read_agents(v, d, agents);
 }
 
 /* ---- Wazuh's own three ---- */
@@ -240,6 +287,8 @@ void status_view_health(struct status_view *v, const struct json_doc *d) {
     for (uint32_t left = d->tokens[nodes].size; left > 0; left--, i = d->tokens[i + 1].next) {
         size_t info = json_find(d, i + 1, "info"), status = json_find(d, i + 1, "status");
         struct view_node *n = info ? read_node(v, d, info) : NULL;
+        if (n && n->agents.active == VIEW_UNKNOWN)
+            get_number(d, info, "n_active_agents", &n->agents.active);
         if (n && status)
             read_health(n, d, status);
     }

@@ -1,5 +1,6 @@
 /* answer_status.c - get_status: everything `picket status` shows, from memory. The shape is in answers.h. */
 #include "base/bytes.h"
+#include "role/agent_store.h"
 #include "role/answers.h"
 #include "role/master.h"
 #include "role/worker.h"
@@ -87,6 +88,53 @@ static void add_files(struct json_write *w, const struct role_env *env) {
     json_close(w, '}');
 }
 
+static void add_count(struct json_write *w, const struct agent_count *c) {
+    json_key_uint(w, "active", c->active);
+    json_key_uint(w, "disconnected", c->disconnected);
+    json_key_uint(w, "pending", c->pending);
+    json_key_uint(w, "never_connected", c->never_connected);
+}
+
+static void add_groups_of_worker(struct json_write *w, const struct role_env *env, const struct worker *k) {
+    const struct agent_groups_worker *g = &k->agent_groups;
+    if (g->hash[0])
+        json_key_str(w, "groups", g->hash);
+    if (g->compared)
+        json_key_bool(w, "groups_as_master", g->equal);
+    if (g->why[0])
+        json_key_str(w, "groups_why", g->why);
+    add_ago(w, "last_info_s", env, k->agent_info.sync_ms);
+}
+
+static void add_agents(struct json_write *w, struct role_env *env, const struct master *m,
+                       const struct worker *k) {
+    struct agent_store *a = env->agent_store;
+    const struct store *s = env->agents_env.store;
+    if (!a)
+        return;
+    agent_store_want_figures(a);
+    json_key_open(w, "agents", '{');
+    json_key_str(w, "store", s->kind);
+    if (s->down)
+        json_key_str(w, "why", s->why);
+    if (m && m->agent_groups.hash[0])
+        json_key_str(w, "groups", m->agent_groups.hash);
+    if (k)
+        add_groups_of_worker(w, env, k);
+    if (a->figures_known) {
+        add_count(w, &a->all);
+        json_key_open(w, "nodes", '[');
+        for (uint32_t i = 0; i < a->node_count; i++) {
+            json_open(w, '{');
+            json_key_str(w, "name", a->node[i].name);
+            add_count(w, &a->node[i].count);
+            json_close(w, '}');
+        }
+        json_close(w, ']');
+    }
+    json_close(w, '}');
+}
+
 static void add_unsynced(struct json_write *w, const struct unsynced *u) {
     json_key_open(w, "unsynced", '[');
     for (uint32_t i = 0; i < u->count; i++) {
@@ -155,6 +203,7 @@ void answer_get_status(struct role_env *env, const struct master *m, const struc
     add_unsynced(&w, &env->unsynced);
     if (m)
         add_workers(&w, env, m);
+    add_agents(&w, env, m, k);
     add_memory(&w, env);
     json_close(&w, '}');
     answer_send(env, s, request->counter, &t);

@@ -4,6 +4,7 @@
 
 #include "base/json_read.h"
 #include "base/when.h"
+#include "role/agent_store.h"
 #include "role/master.h"
 
 #include <string.h>
@@ -311,22 +312,24 @@ void answer_get_nodes(struct role_env *env, const struct master *m, struct sessi
 
 /* ---- get_health ---- */
 
-static void add_info(struct json_write *w, const char *name, const char *type, const char *version,
-                     const char *ip) {
+static void add_info(struct json_write *w, const struct role_env *env, const char *name, const char *type,
+                     const char *version, const char *ip) {
     json_key_open(w, "info", '{');
     json_key_str(w, "name", name);
     json_key_str(w, "type", type);
     json_key_str(w, "version", version);
     json_key_str(w, "ip", ip);
-    json_key_uint(w, "n_active_agents", 0); /* this node keeps no agents */
+    json_key_uint(w, "n_active_agents",
+                  env->agent_store ? agent_store_of_node(env->agent_store, name).active : 0);
     json_close(w, '}');
 }
 
-static void add_never(struct json_write *w, const char *key, const char *start, const char *end) {
+static void add_chunks(struct json_write *w, const char *key, const char *start, int64_t start_ns,
+                       const char *end, int64_t end_ns, uint32_t chunks) {
     json_key_open(w, key, '{');
-    add_when(w, start, 0);
-    add_when(w, end, 0);
-    json_key_uint(w, "n_synced_chunks", 0);
+    add_when(w, start, start_ns);
+    add_when(w, end, end_ns);
+    json_key_uint(w, "n_synced_chunks", chunks);
     json_close(w, '}');
 }
 
@@ -354,7 +357,7 @@ static void add_worker_health(struct json_write *w, const struct role_env *env, 
     char ip[SYS_ADDR_WORDS];
     sys_addr_words(&p->link.peer, ip);
     json_key_open(w, p->name, '{');
-    add_info(w, p->name, "worker", p->version, ip);
+    add_info(w, env, p->name, "worker", p->version, ip);
     json_key_open(w, "status", '{');
     json_key_bool(w, "sync_integrity_free", i->state == IM_IDLE || i->state == IM_GRANTED);
     json_key_open(w, "last_check_integrity", '{');
@@ -362,11 +365,15 @@ static void add_worker_health(struct json_write *w, const struct role_env *env, 
     add_when(w, "date_end_master", i->check_end_wall);
     json_close(w, '}');
     add_last_sync(w, i);
-    json_key_bool(w, "sync_agent_info_free", true);
-    add_never(w, "last_sync_agentinfo", "date_start_master", "date_end_master");
+    const struct agent_info_master *a = &p->agent_info;
+    json_key_bool(w, "sync_agent_info_free", !a->busy);
+    add_chunks(w, "last_sync_agentinfo", "date_start_master", a->start_ns, "date_end_master", a->end_ns,
+               a->synced_chunks);
     if (env->dialect->health_groups) {
-        add_never(w, "last_sync_agentgroup", "date_start", "date_end");
-        add_never(w, "last_sync_full_agentgroup", "date_start", "date_end");
+        const struct agent_groups_peer *g = &p->agent_groups;
+        add_chunks(w, "last_sync_agentgroup", "date_start", g->start_ns, "date_end", g->end_ns, g->chunks);
+        add_chunks(w, "last_sync_full_agentgroup", "date_start", g->full_start_ns, "date_end", g->full_end_ns,
+                   g->full_chunks);
     }
     add_when(w, "last_keep_alive", p->last_keepalive_ns);
     json_close(w, '}');
@@ -399,6 +406,8 @@ void answer_get_health(struct role_env *env, const struct master *m, struct sess
         refuse(s, request->counter, WAZUH_INTERNAL_ERROR, 1000, "get_health: the argument names no nodes");
         return;
     }
+    if (env->agent_store)
+        agent_store_want_figures(env->agent_store);
     for (const struct peer *p = m->peers; p; p = p->next)
         connected += wants_health(&d, p->name, true);
     text_init(&t, env->answer, sizeof env->answer);
@@ -412,7 +421,7 @@ void answer_get_health(struct role_env *env, const struct master *m, struct sess
     const struct cluster_config *c = env->config;
     if (wants_health(&d, c->node_name, false)) {
         json_key_open(&w, c->node_name, '{');
-        add_info(&w, c->node_name, "master", c->announced_version, c->master);
+        add_info(&w, env, c->node_name, "master", c->announced_version, c->master);
         json_close(&w, '}');
     }
     json_close(&w, '}');

@@ -256,6 +256,7 @@ enum err master_open(struct master *m, struct role_env *env, struct pool *strang
     loop_timer_init(&m->keepalive_timer, check_keepalive, m);
     loop_timer_init(&m->probe_timer, probe_over, m);
     loop_timer_init(&m->accept_timer, accept_again, m);
+    agent_groups_master_init(&m->agent_groups, &env->agents_env);
     strangers_init(&m->strangers, env, stranger_pool, env->shared.key);
     m->strangers.hello = hello;
     m->strangers.gone = held_gone;
@@ -273,6 +274,7 @@ enum err master_open(struct master *m, struct role_env *env, struct pool *strang
     log_line(env->log, LOG_INFO, "Master", "Main", "Serving on ('%s', %u)", env->config->bind_addr,
              env->config->port);
     scanner_start(&env->scanner);
+    agent_groups_master_start(&m->agent_groups);
     return E_OK;
 }
 
@@ -288,6 +290,7 @@ void master_close(struct master *m) {
         link_doom(&p->link, &why);
     while (m->peers) /* the dooms are reaped as work */
         loop_turn(m->env->loop, 0);
+    agent_groups_master_fini(&m->agent_groups);
     loop_timer_stop(m->env->loop, &m->keepalive_timer);
     loop_timer_stop(m->env->loop, &m->probe_timer);
     loop_timer_stop(m->env->loop, &m->accept_timer);

@@ -13,23 +13,12 @@ static void integrity(struct peer *p, const struct message *m) {
     integrity_master_request(&p->integrity, m);
 }
 
-/* Agent information is refused before it is sent: the worker keeps it and asks again. */
-static void agent_info_permission(struct peer *p, const struct message *m) {
-    if (!p->told_agents)
-        log_line(p->master->env->log, LOG_WARNING, p->tag, "Agent-info sync",
-                 "This master does not serve agent information: permission is refused.");
-    p->told_agents = true;
-    session_reply_text(&p->link.session, m->counter, "ok", "False");
-}
-
-#define NO_AGENTS "this master does not serve agent information and groups"
-
 static void agent_info(struct peer *p, const struct message *m) {
-    role_string_not_served(&p->link.session, m, NO_AGENTS);
+    agent_info_master_request(&p->agent_info, m);
 }
 
-static void not_served(struct peer *p, const struct message *m) {
-    role_not_served(&p->link.session, m->counter, NO_AGENTS);
+static void agent_groups(struct peer *p, const struct message *m) {
+    agent_groups_peer_request(&p->agent_groups, m);
 }
 
 static void second_hello(struct peer *p, const struct message *m) {
@@ -50,16 +39,11 @@ static const struct {
     enum cmd_id cmd;
     void (*serve)(struct peer *p, const struct message *m);
 } serves[] = {
-    {CMD_SYN_I_W_M_P, integrity},
-    {CMD_SYN_I_W_M, integrity},
-    {CMD_SYN_I_W_M_E, integrity},
-    {CMD_SYN_I_W_M_R, integrity},
-    {CMD_SYN_A_W_M_P, agent_info_permission},
-    {CMD_SYN_A_W_M, agent_info},
-    {CMD_SYN_W_G_C, not_served},
-    {CMD_HELLO, second_hello},
-    {CMD_GET_NODES, get_nodes},
-    {CMD_GET_HEALTH, get_health},
+    {CMD_SYN_I_W_M_P, integrity},  {CMD_SYN_I_W_M, integrity},      {CMD_SYN_I_W_M_E, integrity},
+    {CMD_SYN_I_W_M_R, integrity},  {CMD_SYN_A_W_M_P, agent_info},   {CMD_SYN_A_W_M, agent_info},
+    {CMD_SYN_W_G_E, agent_groups}, {CMD_SYN_W_G_ERR, agent_groups}, {CMD_SYN_W_G_C, agent_groups},
+    {CMD_SYN_WGC_E, agent_groups}, {CMD_SYN_WGC_ERR, agent_groups}, {CMD_HELLO, second_hello},
+    {CMD_GET_NODES, get_nodes},    {CMD_GET_HEALTH, get_health},
 };
 
 static void request(void *owner, struct session *s, const struct message *m) {
@@ -114,6 +98,8 @@ static void kick(void *arg) {
 static void ended(void *owner, const struct error *why) {
     struct peer *p = owner;
     integrity_master_fini(&p->integrity);
+    agent_info_master_fini(&p->agent_info);
+    agent_groups_peer_fini(&p->agent_groups);
     master_peer_ended(p->master, p, why);
 }
 
@@ -121,7 +107,6 @@ bool peer_admit(struct peer *p, struct master *master, const struct hello *h, in
                 const struct sys_addr *addr) {
     struct role_env *env = master->env;
     p->master = master;
-    p->told_agents = false;
     p->heard_ms = env->loop->now_ms;
     p->last_keepalive_ns = env->sys->wall_ns(env->sys);
     snprintf(p->name, sizeof p->name, "%s", h->name);
@@ -131,5 +116,7 @@ bool peer_admit(struct peer *p, struct master *master, const struct hello *h, in
         return false;
     integrity_master_init(&p->integrity, &env->integrity, &p->link.session, p->tag + sizeof "Worker " - 1,
                           kick, &p->link);
+    agent_info_master_init(&p->agent_info, &env->agents_env, p->tag, &p->link.session, kick, &p->link);
+    agent_groups_peer_init(&p->agent_groups, &master->agent_groups, p->tag, &p->link.session, kick, &p->link);
     return true;
 }

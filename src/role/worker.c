@@ -1,5 +1,6 @@
 /* worker.c - from nothing to a joined link, again and again; then the keepalive. The work of the link is done
- * by task/integrity_worker; commands of the master are bound to it at the end of this file. */
+ * by task/integrity_worker, agent_info_worker and agent_groups_worker; commands of the master are bound to it
+ * at the end of this file. */
 #include "role/worker.h"
 
 #include "base/bytes.h"
@@ -148,6 +149,8 @@ static void joined(struct worker *w) {
     loop_timer_set(w->env->loop, &w->keepalive,
                    w->env->loop->now_ms + w->env->config->intervals.keep_alive_ms);
     integrity_worker_link_up(w->integrity, &w->link.session, kick, &w->link);
+    agent_info_worker_link_up(&w->agent_info, &w->link.session, kick, &w->link);
+    agent_groups_worker_link_up(&w->agent_groups, &w->link.session, kick, &w->link);
 }
 
 static void hello_answered(void *arg, struct session *s, const struct reply *r) {
@@ -182,6 +185,8 @@ static void ended(void *owner, const struct error *why) {
         return;
     }
     integrity_worker_link_down(w->integrity);
+    agent_info_worker_link_down(&w->agent_info);
+    agent_groups_worker_link_down(&w->agent_groups);
     if (why->code == E_OK)
         log_line(w->env->log, LOG_INFO, tag(w), "Main", "The master closed the connection");
     else
@@ -198,20 +203,24 @@ static void ended(void *owner, const struct error *why) {
 
 static void request(void *owner, struct session *s, const struct message *m) {
     struct worker *w = owner;
+    if (w->state != WORKER_JOINED) {
+        role_not_served(s, m->counter, "hello has not been answered yet");
+        return;
+    }
     switch (m->cmd) {
     case CMD_SYN_M_C_OK:
     case CMD_SYN_M_C:
     case CMD_SYN_M_C_E:
     case CMD_SYN_M_C_R:
-        if (w->state == WORKER_JOINED) {
-            integrity_worker_request(w->integrity, m);
-            break;
-        }
-        role_not_served(s, m->counter, "hello has not been answered yet");
+        integrity_worker_request(w->integrity, m);
+        break;
+    case CMD_SYN_M_A_E:
+    case CMD_SYN_M_A_ERR:
+        agent_info_worker_request(&w->agent_info, m);
         break;
     case CMD_SYN_G_M_W:
     case CMD_SYN_G_M_W_C:
-        role_string_not_served(s, m, "this worker does not serve agent groups");
+        agent_groups_worker_request(&w->agent_groups, m);
         break;
     default:
         role_not_served(s, m->counter, "this worker does not serve this command");
@@ -367,6 +376,8 @@ void worker_open(struct worker *w, struct role_env *env, struct integrity_worker
     memset(w, 0, sizeof *w);
     w->env = env;
     w->integrity = integrity;
+    agent_info_worker_init(&w->agent_info, &env->agents_env);
+    agent_groups_worker_init(&w->agent_groups, &env->agents_env);
     w->fd = -1;
     w->state = WORKER_WAITING;
     loop_timer_init(&w->timer, timer_fired, w);
@@ -383,6 +394,8 @@ void worker_close(struct worker *w) {
         link_doom(&w->link, &why);
     while (w->link_up) /* the doom is reaped as work */
         loop_turn(w->env->loop, 0);
+    agent_info_worker_fini(&w->agent_info);
+    agent_groups_worker_fini(&w->agent_groups);
     loop_timer_stop(w->env->loop, &w->timer);
     loop_timer_stop(w->env->loop, &w->keepalive);
     scanner_stop(&w->env->scanner);

@@ -24,8 +24,14 @@
 #define ROUND_STEPS 10000
 #define ROUNDS_MAX 1000u
 
-static const char *const texts[SQL_COUNT] = {
-#define SQL(id, text) [id] = text,
+/* One text behind the other in one block: a table of pointers would cost 32 bytes more for each in a program
+ * that can be loaded anywhere. */
+static const struct {
+#define SQL(id, text) char id##_text[sizeof text];
+#include "sql.def"
+#undef SQL
+} texts = {
+#define SQL(id, text) text,
 #include "sql.def"
 #undef SQL
 };
@@ -207,9 +213,11 @@ static enum err connect(struct db *d, struct log *log, struct error *e) {
     err = schema_check(d, log, e);
     if (!err)
         err = set_cache(d, e);
+    const char *text = (const char *)&texts;
     for (int i = 0; !err && i < SQL_COUNT; i++) {
-        rc = sqlite3_prepare_v3(d->sql, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &d->stmt[i], NULL);
+        rc = sqlite3_prepare_v3(d->sql, text, -1, SQLITE_PREPARE_PERSISTENT, &d->stmt[i], NULL);
         err = db_result(d, rc, e);
+        text += strlen(text) + 1;
     }
     return err;
 }

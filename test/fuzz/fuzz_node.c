@@ -95,6 +95,9 @@ static void folder_check(void) {
 }
 
 static void once(void) {
+    static _Alignas(16) unsigned char arena[16u << 20]; /* SQLite's */
+    struct error e;
+    need(db_library_open(arena, sizeof arena, &e) == E_OK);
     snprintf(f.root, sizeof f.root, "%s/picket-fuzz-%ld", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm",
              (long)getpid());
     mkdir(f.root, 0755);

@@ -74,9 +74,20 @@ static void sim_end(void *arg) {
         free(n->lines);
     }
     sim_net_fini(&sim->net);
+    db_library_close();
+}
+
+#define SIM_ARENA_BYTES (96u << 20) /* of SQLite, for all nodes of the process; its pages cost nothing unused */
+
+static void database_begin(void) {
+    static _Alignas(16) unsigned char arena[SIM_ARENA_BYTES];
+    struct error e;
+    if (db_library_open(arena, sizeof arena, &e) != E_OK)
+        test_fail(__FILE__, __LINE__, "%s", e.what);
 }
 
 struct sim *sim_new(uint64_t seed) {
+    database_begin();
     struct sim *sim = test_keep(calloc(1, sizeof *sim));
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -181,7 +192,19 @@ void sim_stop(struct sim_node *n) {
     n->node = NULL;
 }
 
+/* SQLite's part of a node that died: what it has in its arena goes, and nothing reaches the disk any more. */
+static void drop_database(struct sim_node *n) {
+    struct faults before = n->faults;
+    n->faults.fail_at = n->faults.calls + 1;
+    n->faults.fail_on = true;
+    n->faults.kill = n->faults.short_io = false;
+    n->faults.os = EIO;
+    db_close(&n->node->agent_store.embedded.db);
+    n->faults = before;
+}
+
 void sim_kill(struct sim_node *n, bool silent) {
+    drop_database(n);
     sim_host_drop(n->host, silent);
     free(n->node);
     n->node = NULL;

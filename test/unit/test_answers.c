@@ -399,7 +399,8 @@ static const char *keys_of(const char *json) {
 #define POOL_KEYS " name words used high count size refused"
 #define MEMORY_KEYS                                                                                          \
     " memory used size pools" POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS          \
-        POOL_KEYS POOL_KEYS POOL_KEYS " spool used high limit refused"
+        POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS " spool used high limit refused"
+#define COUNT_KEYS " active disconnected pending never_connected"
 #define TREE_KEYS " files tree last_change_s scan rounds files unreadable too_many took_ms unsynced"
 
 static bool is_json(const char *text, size_t n) {
@@ -415,7 +416,8 @@ TEST(status_of_a_master) {
     CHECK(is_json(text, strlen(text)));
     CHECK_STR(keys_of(text),
               "node cluster type version picket up_s state strangers strangers_refused" TREE_KEYS
-              " workers name version ip state missing shared extra last_keepalive_s" MEMORY_KEYS);
+              " workers name version ip state missing shared extra last_keepalive_s agents store" COUNT_KEYS
+              " nodes" MEMORY_KEYS);
     static const char first[] =
         "{\"node\": \"master-node\", \"cluster\": \"wazuh\", \"type\": \"master\", \"version\": "
         "\"4.14.7\", "
@@ -479,8 +481,8 @@ TEST(status_of_a_worker) {
     sim_start(p.w); /* there is no master yet */
     sim_run(p.sim, 100);
     const char *text = sim_status(p.w);
-    CHECK_STR(keys_of(text),
-              "node cluster type version picket up_s state why master busy" TREE_KEYS MEMORY_KEYS);
+    CHECK_STR(keys_of(text), "node cluster type version picket up_s state why master busy" TREE_KEYS
+                             " agents store" COUNT_KEYS " nodes" MEMORY_KEYS);
     CHECK(strstr(text, "\"type\": \"worker\", \"version\": \"4.14.7\", \"picket\": \"test\", \"up_s\": 0, "
                        "\"state\": \"connecting\", \"why\": \"connecting to 10.0.0.1 port 1516: "));
     CHECK(strstr(text, "\"master\": \"10.0.0.1:1516\", \"busy\": false, "));
@@ -491,7 +493,9 @@ TEST(status_of_a_worker) {
     CHECK(is_json(text, strlen(text)));
     CHECK_STR(keys_of(text),
               "node cluster type version picket up_s state master link_s last_keepalive_s in_sync "
-              "behind busy last_check_s last_sync_s" TREE_KEYS MEMORY_KEYS);
+              "behind busy last_check_s last_sync_s" TREE_KEYS
+              " agents store groups groups_as_master last_info_s" COUNT_KEYS
+              " nodes name" COUNT_KEYS MEMORY_KEYS);
     CHECK(strstr(text, "\"state\": \"connected\", \"master\": \"10.0.0.1:1516\", \"link_s\": "));
     CHECK(strstr(text, "\"in_sync\": true, \"behind\": 0, \"busy\": false, "));
     /* One tree, told by both in the same words. */

@@ -96,9 +96,9 @@ TEST(status_worker_is_well) {
                       "master  10.0.0.1:1516  CONNECTED 3d03h  last keepalive 14s ago\n"
                       "files   214  0 behind  last check 4s ago  last change 2h01m ago\n"
                       "scan    214 files in 12 ms, 0 unreadable, 0 too many  tree 0123456789abcdef\n"
-                      "NODE                 TYPE   VERSION  ADDRESS         STATE    LAST SYNC   ALIVE\n"
-                      "master-node          master 4.14.7   10.0.0.1\n"
-                      "edge-07              worker 4.14.7   10.0.0.7                 +18 ~1 -0\n"
+                      "NODE             VERSION ADDRESS         STATE    LAST SYNC   AGENTS      ALIVE\n"
+                      "master-node      4.14.7  10.0.0.1        master               0\n"
+                      "edge-07          4.14.7  10.0.0.7        worker   +18 ~1 -0   0\n"
                       "memory  3.1 MB used of 8.0 MB, fixed at build time\n"
                       "  windows                                       1 now      1 high of      8 FULL\n"
                       "  messages                                      0 now      9 high of     10\n"
@@ -118,6 +118,66 @@ TEST(status_worker_refused) {
                       "     (announced_version)\n"
                       "cluster wazuh  node w1  worker  4.14.6\n"
                       "master  10.0.0.1:1516  REFUSED  last keepalive none yet\n");
+}
+
+/* Agents: in all, by node (a node that is no more has no row), and the checksum of their groups. */
+TEST(status_agents) {
+    status_view_init(&view);
+    feed(
+        status_view_status,
+        "{\"node\": \"m\", \"cluster\": \"wazuh\", \"type\": \"master\", \"version\": \"4.14.7\", \"state\": "
+        "\"serving\", \"workers\": [{\"name\": \"w1\", \"version\": \"4.14.7\", \"ip\": \"10.0.0.7\", "
+        "\"state\": "
+        "\"in sync\"}], \"agents\": {\"store\": \"embedded\", \"groups\": "
+        "\"23bb1d54a4c5340dc7e8c0cb4f696b5b420a3262\", \"active\": 1200, \"disconnected\": 3, \"pending\": "
+        "1, "
+        "\"never_connected\": 12, \"nodes\": [{\"name\": \"w1\", \"active\": 1200, \"disconnected\": 3, "
+        "\"pending\": 0, \"never_connected\": 11}, {\"name\": \"unknown\", \"active\": 0, \"disconnected\": "
+        "0, "
+        "\"pending\": 1, \"never_connected\": 1}, {\"name\": \"m\", \"active\": 0, \"disconnected\": 0, "
+        "\"pending\": 0, \"never_connected\": 0}]}}");
+    CHECK(status_view_is_well(&view));
+    CHECK_STR(show(), "OK: m serves 1 worker, none behind\n"
+                      "cluster wazuh  node m  master  4.14.7\n"
+                      "master  this node  SERVING\n"
+                      "agents  1200 active  3 disconnected  1 pending  12 never connected  (embedded)\n"
+                      "groups  23bb1d54\n"
+                      "NODE             VERSION ADDRESS         STATE    LAST SYNC   AGENTS      ALIVE\n"
+                      "m                                        master               0/0/0\n"
+                      "w1               4.14.7  10.0.0.7        in sync              1200/3/11\n");
+}
+
+TEST(status_agents_unwell) {
+    static const char head[] =
+        "{\"node\": \"w1\", \"cluster\": \"wazuh\", \"type\": \"worker\", \"version\": "
+        "\"4.14.7\", \"state\": \"connected\", \"master\": \"m:1516\", \"in_sync\": true, ";
+    char json[1024];
+    snprintf(
+        json, sizeof json,
+        "%s\"agents\": {\"store\": \"embedded\", \"groups\": \"23bb1d54a4c5340dc7e8c0cb4f696b5b420a3262\", "
+        "\"groups_as_master\": true, \"last_info_s\": 7}}",
+        head);
+    status_view_init(&view);
+    feed(status_view_status, json);
+    CHECK(status_view_is_well(&view));
+    CHECK(strstr(show(), "\ngroups  23bb1d54  as the master's  agents told 7s ago\n"));
+    snprintf(
+        json, sizeof json,
+        "%s\"agents\": {\"store\": \"embedded\", \"groups\": \"23bb1d54a4c5340dc7e8c0cb4f696b5b420a3262\", "
+        "\"groups_as_master\": false, \"groups_why\": \"the full list did not help\"}}",
+        head);
+    status_view_init(&view);
+    feed(status_view_status, json);
+    CHECK(!status_view_is_well(&view));
+    CHECK(strstr(show(), "NOT WELL: w1 has other agent groups than its master\n"));
+    CHECK(strstr(screen, "\ngroups  23bb1d54  the full list did not help\n"));
+    snprintf(json, sizeof json, "%s\"agents\": {\"store\": \"wazuh-db\", \"why\": \"nobody listens\"}}",
+             head);
+    status_view_init(&view);
+    feed(status_view_status, json);
+    CHECK(!status_view_is_well(&view));
+    CHECK(strstr(show(), "NOT WELL: w1 has no agent store\n"));
+    CHECK(strstr(screen, "\nagents  not known, wazuh-db: nobody listens\n"));
 }
 
 /* A master with more workers and unsynchronised files than lines: those in trouble come first. */
@@ -157,14 +217,14 @@ TEST(status_master_with_many) {
                       "master  this node  SERVING\n"
                       "files   10000  last check 0s ago  last change 1m00s ago\n"
                       "scan    10000 files in 130 ms, 0 unreadable, 0 too many\n"
-                      "NODE                 TYPE   VERSION  ADDRESS         STATE    LAST SYNC   ALIVE\n"
-                      "w17                  worker 4.14.7   10.0.1.17       behind   +0 ~1 -2    14m10s\n"
-                      "m                    master 4.14.7   10.0.0.1\n"
-                      "w00                  worker 4.14.7   10.0.1.0        in sync  +0 ~1 -2    0s\n"
-                      "w01                  worker 4.14.7   10.0.1.1        in sync  +0 ~1 -2    50s\n"
-                      "w02                  worker 4.14.7   10.0.1.2        in sync  +0 ~1 -2    1m40s\n"
-                      "w03                  worker 4.14.7   10.0.1.3        syncing  +0 ~1 -2    2m30s\n"
-                      "w04                  worker 4.14.7   10.0.1.4        in sync  +0 ~1 -2    3m20s\n"
+                      "NODE             VERSION ADDRESS         STATE    LAST SYNC   AGENTS      ALIVE\n"
+                      "w17              4.14.7  10.0.1.17       behind   +0 ~1 -2                14m10s\n"
+                      "m                4.14.7  10.0.0.1        master\n"
+                      "w00              4.14.7  10.0.1.0        in sync  +0 ~1 -2                0s\n"
+                      "w01              4.14.7  10.0.1.1        in sync  +0 ~1 -2                50s\n"
+                      "w02              4.14.7  10.0.1.2        in sync  +0 ~1 -2                1m40s\n"
+                      "w03              4.14.7  10.0.1.3        syncing  +0 ~1 -2                2m30s\n"
+                      "w04              4.14.7  10.0.1.4        in sync  +0 ~1 -2                3m20s\n"
                       "... and 14 more nodes (picket status -j has all)\n"
                       "NOT IN SYNC\n"
                       "  etc/rules/00.xml: larger than max_zip_size\n"
@@ -183,9 +243,9 @@ TEST(status_of_wazuhs_own) {
     CHECK(!strstr(show(), "not for a screen"));
     CHECK_STR(screen, "RUNNING: edge-07, Wazuh's own daemon, answers\n"
                       "cluster wazuh  node edge-07  worker  4.14.7\n"
-                      "NODE                 TYPE   VERSION  ADDRESS         STATE    LAST SYNC   ALIVE\n"
-                      "master-node          master 4.14.7   10.0.0.1\n"
-                      "edge-07              worker 4.14.7   10.0.0.7                 +18 ~1 -0\n");
+                      "NODE             VERSION ADDRESS         STATE    LAST SYNC   AGENTS      ALIVE\n"
+                      "master-node      4.14.7  10.0.0.1        master               0\n"
+                      "edge-07          4.14.7  10.0.0.7        worker   +18 ~1 -0   0\n");
 }
 
 /* Answers with nothing, or with everything of the wrong kind, in them. */
