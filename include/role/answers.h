@@ -9,8 +9,8 @@
  *    "unsynced": [{"path", "why"}], "unsynced_untold",
  *    of a master: "workers": [{"name", "version", "ip", "state", "missing", "shared", "extra",
  *        "last_keepalive_s", "last_check_s", "last_sync_s"}],
- *    "agents": {"store": "embedded" or "wazuh-db", "why" it is not there, "active", "disconnected", "pending",
- *        "never_connected", "groups": the global hash, "groups_as_master", "groups_why", "last_info_s",
+ *    "agents": {"store": "embedded" or "wazuh-db", "why" it is not there, "active", "disconnected",
+ * "pending", "never_connected", "groups": the global hash, "groups_as_master", "groups_why", "last_info_s",
  *        "nodes": [{"name", "active", "disconnected", "pending", "never_connected"}]},
  *    "memory": {"used", "size", "pools": [{"name", "words", "used", "high", "count", "size", "refused"}],
  *        "spool": {"used", "high", "limit", "refused"}}}

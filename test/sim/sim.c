@@ -77,7 +77,8 @@ static void sim_end(void *arg) {
     db_library_close();
 }
 
-#define SIM_ARENA_BYTES (96u << 20) /* of SQLite, for all nodes of the process; its pages cost nothing unused */
+#define SIM_ARENA_BYTES                                                                                      \
+    (96u << 20) /* of SQLite, for all nodes of the process; its pages cost nothing unused */
 
 static void database_begin(void) {
     static _Alignas(16) unsigned char arena[SIM_ARENA_BYTES];

@@ -53,7 +53,8 @@ TEST(picket_defaults) {
 }
 
 TEST(picket_every_key) {
-    CHECK_STR(load("# comment\n; comment\n\n  announced_version =4.4.0  # said\nstore = wazuh-db\nspool_size=1M\nstage_size = "
+    CHECK_STR(load("# comment\n; comment\n\n  announced_version =4.4.0  # said\nstore = "
+                   "wazuh-db\nspool_size=1M\nstage_size = "
                    "1048576\r\n"
                    "compress_always=yes\nlog_compat=yes\nlog_syslog = yes\nlog_size=16K\nlog_keep=0"),
               "");
