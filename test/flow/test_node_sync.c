@@ -139,6 +139,7 @@ TEST(no_check_before_the_first_scan) {
 TEST(a_lease_ends) {
     struct sim_pair p = sim_pair(8);
     static struct sim_heard h;
+    p.m->config.intervals.agent_group_start_delay_ms = 600000; /* nobody speaks of agents meanwhile */
     sim_start(p.m);
     sim_run(p.sim, 100);
     struct sim_guest *g = sim_guest(p.sim, "10.1.1.1");
