@@ -5,6 +5,8 @@
 2. Wazuh brings SQLAlchemy 2.0, where a file database takes pool_size; Debian's 1.4 refuses it unless a pool class is
    named. The daemon makes that engine (of the API's roles) but never opens it.
 3. Without a user and a group called wazuh, files go to root's.
+4. Wazuh brings anyio 4.1; Debian's 3.6 sends the beginning again when a local socket takes only a part
+   (github.com/agronholm/anyio/issues/579), and everything above 200 KB that goes to wazuh-db is damaged.
 """
 import asyncio
 import grp
@@ -32,24 +34,48 @@ def or_root(find, root):
 pwd.getpwnam, grp.getgrnam = or_root(pwd.getpwnam, 'root'), or_root(grp.getgrnam, 'root')
 
 
-class OldAlchemy(importlib.abc.MetaPathFinder):
-    """Adds the pool class to create_engine's arguments once sqlalchemy has been loaded."""
+def mend_sqlalchemy(module):
+    """Adds the pool class to create_engine's arguments."""
+    make = module.create_engine
+    pool = sys.modules['sqlalchemy.pool'].QueuePool
+    if module.__version__.startswith('1.'):
+        module.create_engine = lambda *a, **k: make(*a, **({'poolclass': pool} if 'pool_size' in k else {}), **k)
+
+
+def mend_anyio(module):
+    """Goes on where the socket stopped taking."""
+    stream = module.UNIXSocketStream
+    send, raw = stream.send, '_UNIXSocketStream__raw_socket'
+
+    async def send_on(self, item):
+        if not hasattr(self, raw):  # a later anyio
+            return await send(self, item)
+        view = memoryview(item)
+        while view:
+            try:
+                view = view[getattr(self, raw).send(view):]
+            except BlockingIOError:
+                await self._wait_until_writable(asyncio.get_running_loop())
+            except OSError as e:
+                raise module.BrokenResourceError from e
+    stream.send = send_on
+
+
+class Mended(importlib.abc.MetaPathFinder):
+    """Mends modules once they have been loaded."""
+    what = {'sqlalchemy': mend_sqlalchemy, 'anyio._backends._asyncio': mend_anyio}
+
     def find_spec(self, name, path=None, target=None):
-        if name != 'sqlalchemy':
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        mend = self.what.pop(name, None)
+        spec = mend and importlib.machinery.PathFinder.find_spec(name, path)
         if spec:
             run = spec.loader.exec_module
 
             def load(module):
                 run(module)
-                make = module.create_engine
-                pool = sys.modules['sqlalchemy.pool'].QueuePool
-                if module.__version__.startswith('1.'):
-                    module.create_engine = lambda *a, **k: make(*a, **({'poolclass': pool} if 'pool_size' in k else {}), **k)
+                mend(module)
             spec.loader.exec_module = load
         return spec
 
 
-sys.meta_path.insert(0, OldAlchemy())
+sys.meta_path.insert(0, Mended())
