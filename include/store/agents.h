@@ -101,7 +101,7 @@ enum groups_mode { GROUPS_OVERRIDE, GROUPS_APPEND, GROUPS_EMPTY_ONLY, GROUPS_REM
 enum err agents_set_groups(struct agents *a, int64_t id, enum groups_mode mode, const char *const *names,
                            size_t count, bool syncreq, struct error *e);
 /* The same for an element of set-agent-groups' data, {"id":1,"groups":["a"],"name":"x"}. GROUPS_OVERRIDE with
- * a name: an agent that is missing is made (ip 0.0.0.0, never connected), as 4.13 and later do: it is in the
+ * a name: an agent that is missing is made (0.0.0.0, never connected), as 4.13 and later do: it is in the
  * master's client.keys, ours comes later (E_LIMIT: there is no room). E_VALUE also for another shape. */
 enum err agents_apply_groups(struct agents *a, enum groups_mode mode, bool syncreq, const struct json_doc *d,
                              size_t obj, struct error *e);

@@ -381,7 +381,8 @@ enum err agents_apply_groups(struct agents *a, enum groups_mode mode, bool syncr
     r = agents_begin(a, &own, e);
     if (r != E_OK)
         return r;
-    r = a->count < a->limit ? agents_insert(a, id, given, "0.0.0.0", "0.0.0.0", NULL, 0, e)
+    /* register_ip alone, which our own client.keys puts right: an ip would stand before it. */
+    r = a->count < a->limit ? agents_insert(a, id, given, NULL, "0.0.0.0", NULL, 0, e)
                             : error_set(e, E_LIMIT, 0, "agent %lld refused: there is room for %u agents",
                                         (long long)id, (unsigned)a->limit);
     if (r == E_OK)

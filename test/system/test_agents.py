@@ -61,7 +61,9 @@ def run(node, *args, code=0):
 
 def test_list():
     for n in pair():
-        assert [a['id'] for a in agents(n)] == ['001', '002', '003']
+        # a worker may hear of an agent's groups before it has read who that is
+        wait(lambda: [(a['id'], a['ip']) for a in agents(n)] == [(f'00{i}', 'any') for i in (1, 2, 3)],
+             'client.keys to be followed', 15)
         out = n.run('agents').stdout
         lines = out.splitlines()
         assert lines[0] == '3 agents' and lines[1].split() == 'ID NAME ADDRESS STATUS VERSION NODE'.split(), out

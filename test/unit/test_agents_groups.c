@@ -237,7 +237,7 @@ TEST(groups_applied) {
     good(element(GROUPS_OVERRIDE, "{\"id\":9,\"name\":\"a9\",\"groups\":[\"default\"]}"));
     IS(9, "default", DEFAULT, "synced");
     ROWS("SELECT name, ip, register_ip, connection_status FROM agent WHERE id = 9",
-         "{\"name\":\"a9\",\"ip\":\"0.0.0.0\",\"register_ip\":\"0.0.0.0\",\"connection_status\":"
+         "{\"name\":\"a9\",\"register_ip\":\"0.0.0.0\",\"connection_status\":"
          "\"never_connected\"}");
 }
 

@@ -419,8 +419,8 @@ TEST(global_set_agent_groups_on_a_worker) {
     rig_begin(true);
     ASK("ok", "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"synced\",\"data\":[{\"id\":1,"
               "\"name\":\"a1\",\"groups\":[\"new\"]}]}");
-    ROWS("SELECT name, ip, `group` AS g FROM agent WHERE id = 1",
-         "{\"name\":\"a1\",\"ip\":\"0.0.0.0\",\"g\":\"new\"}");
+    ROWS("SELECT name, ip, register_ip, `group` AS g FROM agent WHERE id = 1",
+         "{\"name\":\"a1\",\"register_ip\":\"0.0.0.0\",\"g\":\"new\"}");
 }
 
 TEST(global_many_groups_in_one_command) {
