@@ -155,11 +155,11 @@ static void open_embedded(struct agent_store *a) {
         a->retry_ms = env->loop->now_ms + RETRY_MS;
         return;
     }
-    closed_run(a); /* who asked the closed one has his answer before it is out of reach */
     a->embedded_is_open = true;
     a->shared_mtime_ns = a->shared_ino = 0;
     client_keys_init(&a->keys, &a->embedded.agents, env->sys, env->log, a->root, is_master);
     use(a, &a->embedded.store);
+    closed_run(a); /* who asked the closed one has his answer while that can still be cancelled; and asks on here */
     a->figures_wanted = true;
 }
 

@@ -1,6 +1,6 @@
-/* test_node_faults.c - a whole synchronisation in which each system call of one node fails in turn, or is the
- * last one before its power goes: what the worker has is old or new, file by file, nothing else is touched,
- * and the next run without a fault makes the trees the same. */
+/* test_node_faults.c - a whole synchronisation of files in which each system call of one node fails in turn,
+ * or is the last one before its power goes: what the worker has is old or new, file by file, nothing else is
+ * touched, and the next run without a fault makes the trees the same. */
 #include "test/sim/sim.h"
 
 #include <dirent.h>
@@ -65,6 +65,8 @@ static struct sim_pair pair(uint64_t seed) {
         longer[i] = (char)('a' + test_random(&seed) % 26);
     p.m = sim_add(p.sim, NODE_MASTER, "master");
     p.w = sim_add(p.sim, NODE_WORKER, "w1");
+    /* of a wazuh-db that is not there: the calls of the embedded store are test_agents_faults.c's */
+    p.m->config.store = p.w->config.store = STORE_WAZUH_DB;
     return p;
 }
 
