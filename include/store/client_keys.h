@@ -17,6 +17,7 @@
 #define AGENT_ID_BYTES 12     /* an id in words, with NUL: at least 3 digits */
 #define AGENT_KEY_CHARS 64
 #define AGENT_KEY_BYTES 257  /* of keys that others made, with NUL */
+#define KEYS_SPARE_S 300u    /* how long a row without a key may wait for its line */
 #define KEYS_LINE_BYTES 512u /* the longest line: 8 + 128 + 63 + 256 and three blanks */
 
 /* One line. */
@@ -68,7 +69,8 @@ struct client_keys {
     uint32_t full_line; /* number of the last line before the first agent that was refused */
     bool full_told;     /* that the store is full was said */
     uint32_t bad_told;  /* number of bad lines that was said last */
-    int64_t page;       /* seen tells of the ids page * 65536 to page * 65536 + 65535 */
+    uint64_t again_ms; /* monotonic: the same file is followed again, because rows were spared; 0: none was */
+    int64_t page;      /* seen tells of the ids page * 65536 to page * 65536 + 65535 */
     uint8_t seen[65536 / 8];
 };
 /* Also removes what a power cut may have left of a change to the file: it is full of keys. */
@@ -87,6 +89,10 @@ void client_keys_init(struct client_keys *k, struct agents *agents, struct sys *
  * a removed one (power cuts leave such), is only believed at the second look that finds it unchanged; if it
  * has lines that are none, it is damaged and not believed at all. A line that is damaged keeps its agent as
  * it is if its id can be read. A file that changes while it is being read is followed from the next look on.
+ *
+ * A row without a key is one that the file never had: the master named the agent with its groups, and its
+ * line comes later, with the files. It is spared for KEYS_SPARE_S after it was made: what was already written
+ * to it would be lost with it.
  *
  * A line whose name and key both differ from the row's is another agent: the row begins anew. An id that
  * occurs twice: the last line stands. New agents beyond the limit are refused, one ERROR line says so. */

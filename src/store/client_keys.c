@@ -76,7 +76,8 @@ static enum step look(struct client_keys *k, struct error *e) {
     struct sys_stat st = {0};
     int r = k->sys->lstatat(k->sys, k->root, CLIENT_KEYS_PATH, &st);
     struct keys_state there = keys_state_of(&st);
-    if (r == -ENOENT || (r == 0 && keys_state_equal(&there, &k->followed)))
+    bool again = k->again_ms && sys_mono_ms(k->sys) >= k->again_ms;
+    if (r == -ENOENT || (r == 0 && !again && keys_state_equal(&there, &k->followed)))
         return STEP_DONE;
     if (r == 0)
         r = k->sys->open_beneath(k->sys, k->root, CLIENT_KEYS_PATH, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
@@ -89,6 +90,7 @@ static enum step look(struct client_keys *k, struct error *e) {
         return failed(k);
     k->live = k->gone = k->bad_lines = 0;
     k->added = k->renamed = k->changed = k->removed = k->refused = 0;
+    k->again_ms = 0;
     k->walk_id = 0;
     k->page = 0;
     memset(k->seen, 0, sizeof k->seen);
@@ -173,10 +175,30 @@ static enum step mark_step(struct client_keys *k, struct error *e) {
 
 /* ---- rows without a line ---- */
 
+/* No key: see client_keys.h. A clock that was set back does not keep a row for ever. */
+static enum err is_spared(struct client_keys *k, int64_t id, bool *spared, struct error *e) {
+    struct sqlite3_stmt *q = db_stmt(k->agents->db, SQL_KEYS_FIND);
+    bool row;
+    db_bind_int(q, 1, id);
+    enum err err = db_step(k->agents->db, q, &row, e);
+    if (err != E_OK || !row)
+        return err;
+    int64_t age_s = k->sys->wall_ns(k->sys) / 1000000000 - db_int(q, 3);
+    *spared = db_is_null(q, 2) && age_s >= 0 && age_s < KEYS_SPARE_S;
+    db_done(q);
+    if (*spared)
+        k->again_ms = sys_mono_ms(k->sys) + KEYS_SPARE_S * 1000u;
+    return E_OK;
+}
+
 static enum err sweep_row(struct client_keys *k, int64_t id, struct error *e) {
+    bool spared = false;
     if (is_marked(k, id))
         return E_OK;
-    enum err err = begin(k, e);
+    enum err err = is_spared(k, id, &spared, e);
+    if (err != E_OK || spared)
+        return err;
+    err = begin(k, e);
     if (err == E_OK)
         err = agents_delete(k->agents, id, NULL, e);
     k->removed += err == E_OK;

@@ -143,6 +143,30 @@ TEST(a_row_that_was_there) {
               "7|web|10.1.1.1|" K1);
 }
 
+/* ... and must not go when an older file is followed meanwhile, but does when none ever names it. */
+TEST(a_row_whose_line_comes_later) {
+    rig_open(false, 100);
+    put("001 web any " K1 "\n");
+    follow();
+    CHECK_INT(agents_insert(&rig.agents, 7, "told", NULL, NULL, NULL, 0, &rig.e), E_OK);
+    CHECK_INT(agents_insert(&rig.agents, 8, "ghost", NULL, NULL, NULL, 0, &rig.e), E_OK);
+    CHECK_INT(agents_insert(&rig.agents, 9, "old", NULL, NULL, NULL,
+                            rig.faults.sys.wall_ns(&rig.faults.sys) / 1000000000 - KEYS_SPARE_S, &rig.e),
+              E_OK);
+    put("001 web2 any " K1 "\n");
+    follow();
+    CHECK_STR(rig_sql("select id, name from agent where id > 0"), "1|web2 7|told 8|ghost");
+    put("001 web2 any " K1 "\n007 told any " K2 "\n");
+    follow();
+    CHECK_STR(rig_sql("select id, name from agent where id > 0"), "1|web2 7|told 8|ghost");
+    CHECK_INT(follow(), 1); /* not yet looked at again */
+    rig.faults.wall_shift_ns += (int64_t)KEYS_SPARE_S * 1000000000;
+    rig.keys.again_ms = 1;
+    follow();
+    CHECK_STR(rig_sql("select id, name from agent where id > 0"), "1|web2 7|told");
+    CHECK_INT(follow(), 1);
+}
+
 TEST(another_agent_under_the_same_id) {
     static const char *const names[] = {"special"};
     rig_open(true, 100);
