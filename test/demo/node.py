@@ -27,8 +27,9 @@ OSSEC_CONF = """<ossec_config>
   </cluster>
 </ossec_config>
 """
-# Seconds. Wazuh's own are 9, 10 and 8.
-INTERVALS = {"worker": {"sync_integrity": 1, "connection_retry": 1}, "master": {"recalculate_integrity": 1}}
+# Seconds. Wazuh's own are 9, 10, 10; 8, 10, 30.
+INTERVALS = {"worker": {"sync_integrity": 1, "sync_agent_info": 1, "connection_retry": 1},
+             "master": {"recalculate_integrity": 1, "sync_agent_groups": 1, "agent_group_start_delay": 1}}
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 HEADER = struct.Struct("!2I12s")  # counter, payload bytes, command
@@ -118,6 +119,23 @@ class Node:
             if said:
                 return [s.replace("\ufffd", "?") for s in said]
         return ["(it said nothing)"]
+
+    def agents(self, *filters):
+        """What `picket agents` lists, by id."""
+        done = self.run("agents", "-j", *filters)
+        return {a["id"]: a for a in json.loads(done.stdout)} if done.returncode == 0 else {}
+
+    def groups_checksum(self):
+        return ((ask(self.root) or {}).get("agents") or {}).get("groups")
+
+    def remoted(self, command):
+        """One command on the node's wazuh-db socket, as the service that talks to agents gives it; the reply."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.path("queue/db/wdb"))
+            s.sendall(struct.pack("<I", len(command)) + command.encode())
+            with s.makefile("rb") as stream:
+                return stream.read(struct.unpack("<I", stream.read(4))[0]).decode()
 
     # -- what it has --
     def tree(self):

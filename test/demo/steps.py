@@ -1,4 +1,5 @@
 """The demo's steps. Each makes a change and lets the cluster agree; its docstring is the heading."""
+import json
 import os
 import shutil
 import time
@@ -94,6 +95,55 @@ def damage(c):
     c.agree()
 
 
+def agents(c):
+    """Add agents on the master; they report at the workers"""
+    since, group = time.monotonic(), os.fsdecode(c.groups()[0])
+    for i in range(1, NEW_AGENTS + 1):
+        done = c.master.run("agents", "add", f"sensor{i}")
+        if done.returncode:
+            raise Failure(done.stdout.decode("ascii", "replace"))
+    new = list(c.master.agents("--name", "sensor*"))
+    for agent in new[:5]:
+        c.master.run("agents", "group", agent, f"default,{group}")
+    c.wait("the workers hear of agents and groups", lambda: same_agents(c), 0.2)
+    c.console.line(f"{NEW_AGENTS} agents added, 5 of them in {group} too: all three nodes list\n"
+                   f"{len(c.master.agents())} agents, groups' checksum {c.master.groups_checksum()[:16]}, "
+                   f"after {time.monotonic() - since:.1f} s")
+    since = time.monotonic()
+    for i, agent in enumerate(new):
+        report(c.workers[i % 2], agent)
+    c.workers[0].kill()  # at once: what was acknowledged must not be lost
+    c.workers[0].start()
+
+    def all_reported():
+        listed = c.master.agents("--name", "sensor*", "--status", "active")
+        return [listed[a]["node"] for a in new if a in listed] == [c.workers[i % 2].name for i in range(len(new))]
+    c.wait("the master hears of the agents at its workers", all_reported, 0.2)
+    c.console.line(f"they report at worker1 and worker2; worker1 is killed (SIGKILL) right after:\n"
+                   f"the master knows all {NEW_AGENTS} as active, each with its worker, after "
+                   f"{time.monotonic() - since:.1f} s")
+    c.agree()
+
+
+NEW_AGENTS = 20
+
+
+def same_agents(c):
+    lists = [{a: (x["name"], x["groups"]) for a, x in n.agents().items()} for n in c.nodes]
+    sums = {n.groups_checksum() for n in c.nodes}
+    return lists[0] and lists.count(lists[0]) == len(lists) and len(sums) == 1 and None not in sums
+
+
+def report(worker, agent):
+    """As the service that talks to agents does when one connects."""
+    reply = worker.remoted("global update-agent-data " + json.dumps(
+        {"id": int(agent), "os_name": "Debian", "version": "Wazuh v4.14.7", "node_name": worker.name,
+         "connection_status": "active", "group_config_status": "synced", "sync_status": "syncreq",
+         "agent_ip": "10.0.0.%d" % int(agent)}))
+    if reply != "ok":
+        raise Failure(f"{worker.name} answers agent {agent}: {reply}")
+
+
 def kill_receiver(c):
     """Kill a worker (SIGKILL) in the middle of a large sync"""
     worker, before = c.workers[0], c.workers[0].tree()
@@ -161,4 +211,4 @@ def old_or_new(c, n, changed, old, new):
         raise Failure(f"{n.name} has files that are neither the old nor the new ones")
 
 
-STEPS = (first, change, add, remove, rename, damage, kill_receiver, kill_all)
+STEPS = (first, change, add, remove, rename, damage, agents, kill_receiver, kill_all)
