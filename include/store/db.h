@@ -44,6 +44,7 @@ struct db {
     bool spoiled;         /* something failed in the transaction that is open: it can only be rolled back */
     bool outside;         /* a text from outside is being prepared */
     uint32_t rounds_left; /* of a select from outside, until it is stopped */
+    uint64_t outside_until_ns; /* ... or until this time (monotonic) */
     char vfs_name[24];
     _Alignas(16) unsigned char vfs[256]; /* a struct sqlite3_vfs and what belongs to it */
     uint64_t commits;                    /* transactions that reached the disk */
@@ -90,7 +91,7 @@ void db_bind_text(struct sqlite3_stmt *q, int column, const char *s, size_t n);
  * reset. Errors: E_POOL arena used up; E_SPACE disk full; E_AGAIN another program holds the file; E_DUPLICATE
  * a UNIQUE or PRIMARY KEY rule; E_VALUE any other constraint (foreign key, CHECK, NOT NULL), or a value that
  * a function does not take; E_SYS reading or writing, with the system's words; E_DIGEST the file is damaged;
- * E_TIME a select from outside (db_prepare_read) has taken too many steps; E_LIMIT a text above 1 MiB. The
+ * E_TIME a select from outside (db_prepare_read) has taken too long; E_LIMIT a text above 1 MiB. The
  * words name the file. row may be NULL for statements that give none. */
 enum err db_step(struct db *d, struct sqlite3_stmt *q, bool *row, struct error *e);
 /* Ends a statement before its last row. */
@@ -102,8 +103,8 @@ const char *db_text(struct sqlite3_stmt *q, int column, size_t *n);
 /* Rows that the last step changed. */
 uint64_t db_changes(const struct db *d);
 /* Prepares a text that came from outside, one SELECT (else E_DENIED); *q must be ended with db_finish, and
- * NULL after an error. It may take about 10 million steps of SQLite's machine, one or two seconds. E_SYNTAX
- * with SQLite's words. */
+ * NULL after an error. It may take a second from here, and about 10 million steps of SQLite's machine; its
+ * texts may have 64 KiB. E_SYNTAX with SQLite's words, also for a function that it may not call (db.c). */
 enum err db_prepare_read(struct db *d, const char *text, size_t n, struct sqlite3_stmt **q, struct error *e);
 void db_finish(struct sqlite3_stmt *q); /* NULL is fine */
 int db_columns(struct sqlite3_stmt *q);

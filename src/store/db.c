@@ -5,6 +5,7 @@
  * writes. What the file must look like is schema.c's affair, how it is read and written db_vfs.c's. */
 #include "store/db.h"
 
+#include "base/text.h"
 #include "limits.h"
 #include "src/store/db_parts.h"
 
@@ -20,9 +21,13 @@
 #define SORT_PAGES 16 /* of a sort in memory, before it may go on in a file */
 #define ARENA_MIN_BYTES (192u << 10)
 /* A select from outside is stopped after ROUNDS_MAX times ROUND_STEPS. A look at every agent takes some 50
- * steps a row, 1 million for 20,000. */
-#define ROUND_STEPS 10000
-#define ROUNDS_MAX 1000u
+ * steps a row, 1 million for 20,000. One step may go over a whole text, so that the time is looked at too,
+ * and texts are no longer than any column is. */
+#define ROUND_STEPS 100
+#define ROUNDS_MAX 100000u
+#define OUTSIDE_NS 1000000000u
+#define OUTSIDE_TEXT_BYTES (1 << 16)
+#define TEXT_BYTES (1 << 20)
 
 /* One text behind the other in one block: a table of pointers would cost 32 bytes more for each in a program
  * that can be loaded anywhere. */
@@ -126,7 +131,7 @@ enum err db_result(struct db *d, int rc, struct error *e) {
     case SQLITE_READONLY:
         return system_failed(d, e);
     case SQLITE_INTERRUPT:
-        return error_set(e, E_TIME, 0, "%s: the select was stopped, it takes too many steps", DB_PATH);
+        return error_set(e, E_TIME, 0, "%s: the select was stopped, it takes too long", DB_PATH);
     case SQLITE_AUTH:
         return error_set(e, E_DENIED, 0, "%s: only one SELECT is allowed", DB_PATH);
     case SQLITE_ABORT:
@@ -159,12 +164,19 @@ enum err db_ask(struct db *d, const char *text, int64_t *value, struct error *e)
 
 /* ---- opening ---- */
 
+/* What a select from outside may call: nothing that takes the square of a text's length (instr, replace,
+ * trim) or makes a text of a number (zeroblob, printf). */
+static const char functions[] =
+    "like\0count\0sum\0min\0max\0coalesce\0lower\0upper\0length\0substr\0glob\0nullif\0ifnull\0avg\0total\0"
+    "abs\0round\0group_concat\0date\0time\0datetime\0strftime\0";
+
 /* Asked while a statement is prepared: those from outside may read rows, and nothing else. */
-static int may_prepare(void *arg, int action, const char *a, const char *b, const char *c,
+static int may_prepare(void *arg, int action, const char *a, const char *name, const char *c,
                        const char *inner) {
     const struct db *d = arg;
-    (void)a, (void)b, (void)c, (void)inner;
-    return !d->outside || action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION
+    (void)a, (void)c, (void)inner;
+    return !d->outside || action == SQLITE_SELECT || action == SQLITE_READ ||
+                   (action == SQLITE_FUNCTION && text_find(functions, name) >= 0)
                ? SQLITE_OK
                : SQLITE_DENY;
 }
@@ -175,7 +187,7 @@ static void restrain(struct db *d) {
     static const struct {
         int what, value;
     } limits[] = {
-        {SQLITE_LIMIT_LENGTH, 1 << 20},
+        {SQLITE_LIMIT_LENGTH, TEXT_BYTES},
         {SQLITE_LIMIT_SQL_LENGTH, 1 << 17},
         {SQLITE_LIMIT_COLUMN, 100},
         {SQLITE_LIMIT_COMPOUND_SELECT, 10},
@@ -303,14 +315,16 @@ static bool is_own(const struct db *d, const struct sqlite3_stmt *q) {
 
 static int round_ended(void *arg) {
     struct db *d = arg;
-    return d->rounds_left == 0 || --d->rounds_left == 0;
+    return d->sys->mono_ns(d->sys) > d->outside_until_ns || d->rounds_left == 0 || --d->rounds_left == 0;
 }
 
 static int step_outside(struct db *d, struct sqlite3_stmt *q) {
     uint32_t done = (uint32_t)sqlite3_stmt_status(q, SQLITE_STMTSTATUS_VM_STEP, 0) / ROUND_STEPS;
     d->rounds_left = done < ROUNDS_MAX ? ROUNDS_MAX - done : 0;
     sqlite3_progress_handler(d->sql, ROUND_STEPS, round_ended, d);
+    sqlite3_limit(d->sql, SQLITE_LIMIT_LENGTH, OUTSIDE_TEXT_BYTES);
     int rc = sqlite3_step(q);
+    sqlite3_limit(d->sql, SQLITE_LIMIT_LENGTH, TEXT_BYTES);
     sqlite3_progress_handler(d->sql, 0, NULL, NULL);
     return rc;
 }
@@ -364,6 +378,7 @@ enum err db_prepare_read(struct db *d, const char *text, size_t n, struct sqlite
     const char *rest = text;
     *q = NULL;
     d->os = 0;
+    d->outside_until_ns = d->sys->mono_ns(d->sys) + OUTSIDE_NS;
     d->outside = true;
     int rc = n > INT32_MAX ? SQLITE_TOOBIG : sqlite3_prepare_v2(d->sql, text, (int)n, q, &rest);
     d->outside = false;

@@ -275,7 +275,7 @@ TEST(db_outside_is_stopped) {
     good(ask("SELECT count(*) FROM agent a, agent b, agent c, agent d, agent e, agent f, agent g, agent h",
              &q));
     CHECK_INT(db_step(&d, q, &row, &e), E_TIME);
-    CHECK(!row && strstr(e.what, "too many steps"));
+    CHECK(!row && strstr(e.what, "too long"));
     db_finish(q);
     /* ... and row by row, however often it is asked for the next */
     good(ask("SELECT 1 FROM agent a, agent b, agent c, agent d, agent e, agent f, agent g, agent h", &q));
@@ -291,12 +291,58 @@ TEST(db_outside_is_stopped) {
     for (int i = 0; i < 500; i++)
         strcat(deep, "(1+");
     CHECK_INT(ask(deep, &q), E_SYNTAX);
-    CHECK_INT(ask("SELECT 'x' LIKE replace(hex(zeroblob(300)), '0', '%a')", &q), E_OK);
+}
+
+/* A step is as long as its texts are: they are bounded, what takes their square is refused, and the clock
+ * stops what is left. */
+TEST(db_outside_long_texts) {
+    static const char *const denied[] = {"instr(name, 'a')",       "replace(name, 'a', 'b')",
+                                         "trim(name, 'a')",        "zeroblob(60000)",
+                                         "hex(randomblob(60000))", "printf('%60000d', 1)"};
+    static char text[60000];
+    sqlite3_stmt *q;
+    bool row;
+    setup();
+    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
+        snprintf(text, sizeof text, "SELECT %s FROM agent", denied[i]);
+        if (ask(text, &q) != E_SYNTAX || q || !strstr(e.what, "not authorized"))
+            test_fail(__FILE__, __LINE__, "%s: %s", text, e.what);
+    }
+    snprintf(text, sizeof text, "SELECT 'x' LIKE '%0300d'", 0);
+    good(ask(text, &q));
     CHECK_INT(db_step(&d, q, &row, &e), E_VALUE); /* the pattern is too long */
     db_finish(q);
-    CHECK_INT(ask("SELECT zeroblob(2000000)", &q), E_OK);
+    snprintf(text, sizeof text, "SELECT x || x FROM (SELECT '%040000d' AS x)", 0);
+    good(ask(text, &q));
     CHECK_INT(db_step(&d, q, &row, &e), E_LIMIT);
     db_finish(q);
+    snprintf(text, sizeof text, "'%040000d'", 0);
+    sqlite3_stmt *longer = own("UPDATE agent SET os_name = ?1 || ?1 WHERE id = 0"); /* ours may be longer */
+    db_bind_text(longer, 1, text, strlen(text));
+    good(db_step(&d, longer, NULL, &e));
+}
+
+static uint64_t clock_ns;
+static uint64_t slow_clock(struct sys *s) {
+    (void)s;
+    return clock_ns += 100000000;
+}
+
+TEST(db_outside_takes_a_second) {
+    sqlite3_stmt *q;
+    bool row;
+    long rows = 0;
+    setup();
+    good(run(AGENT(1, "a") ", (2, 'b', 1), (3, 'c', 1), (4, 'd', 1), (5, 'e', 1), (6, 'f', 1), (7, 'g', 1)"));
+    sys.mono_ns = slow_clock;
+    good(ask("SELECT 1 FROM agent a, agent b, agent c, agent d, agent e, agent f, agent g, agent h", &q));
+    enum err err;
+    while ((err = db_step(&d, q, &row, &e)) == E_OK && row)
+        rows++;
+    CHECK_INT(err, E_TIME);
+    CHECK(rows > 10 && rows < 10000);
+    db_finish(q);
+    CHECK_INT(rows_of("SELECT id FROM agent"), 8); /* the next one has a second again */
 }
 
 /* ---- the arena ---- */
@@ -344,12 +390,16 @@ TEST(db_arena_used_up_is_an_ordinary_error) {
     fill(3000);
     sqlite3_stmt *q;
     bool row;
-    good(ask("SELECT group_concat(os_uname || hex(zeroblob(20000)), '') FROM agent", &q));
+    good(ask("SELECT group_concat(a.name) FROM agent a, (SELECT id FROM agent LIMIT 9)", &q));
     enum err err = db_step(&d, q, &row, &e);
     CHECK(err == E_LIMIT || err == E_POOL);
     db_finish(q);
-    good(ask("SELECT hex(zeroblob(500000)) || hex(zeroblob(1)), hex(zeroblob(450000)), hex(zeroblob(400000))",
-             &q));
+    static char wide[62000];
+    int n = snprintf(wide, sizeof wide, "SELECT x||0");
+    for (int i = 1; i < 40; i++)
+        n += snprintf(wide + n, sizeof wide - n, ",x||%d", i);
+    snprintf(wide + n, sizeof wide - n, " FROM (SELECT '%060000d' AS x)", 0);
+    good(ask(wide, &q));
     CHECK_INT(db_step(&d, q, &row, &e), E_POOL);
     CHECK(!row && strstr(e.what, "memory"));
     CHECK(d.refused > 0);

@@ -596,7 +596,7 @@ TEST(global_sql) {
     add(1, "a1");
     ASK("ok [{\"test_field\":\"test_value\"}]", "global sql SELECT 'test_value' AS test_field");
     ASK("ok [{\"a\":1,\"b\":-7,\"c\":1.5,\"d\":\"x\\n\\\"\",\"f\":100000.0}]",
-        "global sql SELECT 1 AS a, -7 AS b, 1.5 AS c, 'x'||char(10)||'\"' AS d, NULL AS e, 1e5 AS f");
+        "global sql SELECT 1 AS a, -7 AS b, 1.5 AS c, 'x\n\"' AS d, NULL AS e, 1e5 AS f");
     ASK("ok [{\"n\":null}]", "global sql SELECT 9e999 AS n");
     ASK("ok [{\"id\":0},{\"id\":1}]", "global sql select id from agent;");
     ASK("ok []", "global sql select id from agent where id > 7");
@@ -606,13 +606,19 @@ TEST(global_sql) {
     ROWS("SELECT count(*) AS n FROM agent", "{\"n\":2}");
 }
 
+static const char *long_text(void) {
+    static char text[60001];
+    memset(text, 'x', sizeof text - 1);
+    return text;
+}
+
 /* Wazuh's API takes 65,536 bytes for "too long", and asks for fewer rows. */
 TEST(global_sql_too_long) {
     rig_begin(false);
-    ask("global sql select printf('%%.40000c', 'x') as a, printf('%%.40000c', 'y') as b");
+    ask("global sql select x as a, x as b from (select '%.*s' as x)", 40000, long_text());
     CHECK_INT(strlen(reply), 65536);
     CHECK(memcmp(reply, "ok [{\"a\":\"xxx", 12) == 0);
-    ask("global sql select printf('%%.60000c', 'x') as a");
+    ask("global sql select '%.*s' as a", 60000, long_text());
     CHECK_INT(strlen(reply), sizeof "ok [{\"a\":\"\"}]" - 1 + 60000);
 }
 
