@@ -19,9 +19,10 @@ def version():
         return re.search(r"__version__ = '([\d.]+)'", f.read())[1]
 
 
+KNOWN = tuple(int(x) for x in version().split('.'))
 os.environ['WAZUH_VERSION'] = version()  # what lib's nodes announce
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '..', 'system'))
+sys.path.append(os.path.join(HERE, '..', 'system'))
 import lib  # noqa: E402
 import processes  # noqa: E402
 from fake_wdb import Wdb  # noqa: E402
@@ -87,6 +88,11 @@ def client(node, *args, port, key=lib.KEY, timeout=60):
     return json.loads(done.stdout)
 
 
+def wdb(node, agents=()):
+    """A wazuh-db of that version below a node's root."""
+    return Wdb(node.root, agents or getattr(node, 'agents', ()), named=KNOWN >= (4, 13))
+
+
 class Wazuh(lib.Node):
     """A real node; like lib.Node in all that tests do with one. agents: what its wazuh-db knows."""
     def __init__(self, role, name, agents=(), **more):
@@ -106,7 +112,7 @@ class Wazuh(lib.Node):
                 self.path('framework/scripts/wazuh_clusterd.py'), '-f', *self.args]
 
     def start(self, ready=True, timeout=30):
-        self.wdb = self.wdb or Wdb(self.root, self.agents)
+        self.wdb = self.wdb or wdb(self)
         # Of a killed daemon. Where nobody reaps orphans they stay zombies, and its own clean-up stumbles over those.
         for path in glob.glob(self.path('var/run/wazuh-clusterd*.pid')):
             os.unlink(path)
