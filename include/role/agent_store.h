@@ -40,6 +40,7 @@ struct agent_store {
     struct loop_work work, keys_work;
     struct loop_timer timer;
     struct log_brake brake;
+    bool server_told;                     /* that the sockets cannot be served was said */
     uint64_t retry_ms;                    /* monotonic: when the opening is tried again */
     uint64_t shared_mtime_ns, shared_ino; /* of etc/shared when its folders were looked at last */
     /* figures */

@@ -33,6 +33,7 @@ struct agent_groups_peer {
     bool full_wanted;                   /* the worker asked, or missed rows */
     bool sending_full;
     bool steady;                          /* the last round went well: the next one without rows is no news */
+    bool complained;                      /* that it cannot apply what it is sent was said */
     char id[XFER_ID_BYTES];               /* what the worker calls the string */
     uint64_t owed_round;                  /* a round that it has not been sent yet; 0: none */
     uint64_t rows;                        /* of what is being sent, or was last */

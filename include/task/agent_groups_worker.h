@@ -45,7 +45,7 @@ struct agent_groups_worker {
     uint64_t started_ns; /* monotonic */
     uint32_t chunks;     /* that went in, of the string being applied */
     bool wrote_rows;     /* it had agents */
-    bool was_down;       /* that the store gives no hash was said */
+    bool was_down;       /* that the store fails was said */
     /* the growing pause */
     uint32_t full_helped_not; /* full lists in a row that did not help */
     uint64_t full_again_ms;   /* monotonic: not before */

@@ -117,17 +117,20 @@ static void follow_groups(struct agent_store *a) {
     }
 }
 
-static void open_server(struct agent_store *a, struct pool *pool) {
+static void open_server(struct agent_store *a) {
     struct role_env *env = a->env;
     struct error e;
     if (wdb_server_open(&a->server, env->sys, env->loop, env->log, a->root, a->root_path, &a->embedded,
-                        &a->texts, pool, env->shared.windows, env->shared.spill, env->agents_env.string_bytes,
+                        &a->texts, a->peer_pool, env->shared.windows, env->shared.spill, env->agents_env.string_bytes,
                         &e) == E_OK) {
         a->server_is_open = true;
+        a->server_told = false;
         return;
     }
-    log_line(env->log, LOG_ERROR, tag(a), "Agents", "Other programs cannot reach the agents: %s", e.what);
-    wdb_server_close(&a->server);
+    if (!a->server_told)
+        log_line(env->log, LOG_ERROR, tag(a), "Agents", "Other programs cannot reach the agents: %s", e.what);
+    a->server_told = true;
+    a->retry_ms = env->loop->now_ms + RETRY_MS;
 }
 
 static void open_embedded(struct agent_store *a) {
@@ -251,11 +254,10 @@ struct agent_count agent_store_of_node(const struct agent_store *a, const char *
 static void tick(void *arg) {
     struct agent_store *a = arg;
     uint64_t now = a->env->loop->now_ms;
-    if (a->is_embedded && !a->embedded_is_open && now >= a->retry_ms) {
+    if (a->is_embedded && !a->embedded_is_open && now >= a->retry_ms)
         open_embedded(a);
-        if (a->embedded_is_open)
-            open_server(a, a->peer_pool);
-    }
+    if (a->embedded_is_open && !a->server_is_open && now >= a->retry_ms)
+        open_server(a);
     if (a->embedded_is_open) {
         loop_work_queue(a->env->loop, &a->keys_work);
         follow_groups(a);

@@ -203,14 +203,17 @@ static void result(struct agent_groups_peer *p, const struct message *m, bool fu
                      full ? AGENT_GROUPS_SEND_FULL_TAG : AGENT_GROUPS_SEND_TAG, &r,
                      seconds_since(p, full ? p->full_started_ns : p->started_ns));
     p->steady = !r.errors;
+    p->complained = false;
     p->failures += r.errors != 0;
     session_reply_text(p->session, m->counter, "ok", "Thanks");
 }
 
 /* What the worker lacks now, the hash of the next round tells it. */
 static void worker_failed(struct agent_groups_peer *p, const struct message *m, bool full) {
-    agent_error_log(p->master->env->log, p->tag, full ? AGENT_GROUPS_SEND_FULL_TAG : AGENT_GROUPS_SEND_TAG,
-                    AGENT_GROUPS, m);
+    if (full || !p->complained) /* its store may be away all night */
+        agent_error_log(p->master->env->log, p->tag,
+                        full ? AGENT_GROUPS_SEND_FULL_TAG : AGENT_GROUPS_SEND_TAG, AGENT_GROUPS, m);
+    p->complained = true;
     p->failures++;
     p->steady = false;
     session_reply_text(p->session, m->counter, "ok", "Thanks");

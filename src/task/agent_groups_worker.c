@@ -177,7 +177,8 @@ static void tell(struct agent_groups_worker *w, const struct agent_groups_in *in
     struct error e;
     text_init(&t, verdict, sizeof verdict);
     bool good = agent_verdict_write(&t, j, AGENT_GROUPS, seconds);
-    agent_verdict_log(w->env->log, w->env->tag, subtag(in), j, AGENT_GROUPS, seconds);
+    if (!j->err || in->full || !w->was_down) /* one line for a store that is away all night */
+        agent_verdict_log(w->env->log, w->env->tag, subtag(in), j, AGENT_GROUPS, seconds);
     w->failures += j->err || j->error_count;
     if (!in->told)
         return;
@@ -193,6 +194,7 @@ static void written(void *arg, struct store_job *j) {
     tell(w, &w->now, j, seconds_since(w));
     blob_reset(&w->now.blob);
     if (j->err) {
+        w->was_down = true;
         apply_next(w);
         return;
     }

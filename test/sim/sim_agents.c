@@ -75,6 +75,23 @@ const char *sim_row(struct sim_node *n, unsigned id, const char *columns) {
     return sim_select(n, sql);
 }
 
+bool sim_serves_wdb(struct sim_node *n) {
+    static const char request[] = "\x14\0\0\0global select-groups";
+    char path[400], reply[300];
+    struct sim_guest g;
+    guest_init(&g, &n->sim->net, "127.0.0.1", SIM_KEY, 1);
+    snprintf(path, sizeof path, "%s/queue/db/wdb", n->root);
+    guest_connect_local(&g, path);
+    sim_run(n->sim, 10);
+    guest_send(&g, request, sizeof request - 1);
+    sim_run(n->sim, 50);
+    ptrdiff_t got = g.fd < 0 ? -1 : g.sys.recv(&g.sys, g.fd, reply, sizeof reply);
+    guest_fini(&g);
+    sim_run(n->sim, 10);
+    n->sim->net.host_count--; /* the address is free again */
+    return got > 7 && memcmp(reply + 4, "ok ", 3) == 0;
+}
+
 /* ---- what nodes are told ---- */
 
 void sim_write_keys(const struct sim_node *m, unsigned first, unsigned last) {

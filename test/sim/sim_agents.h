@@ -14,6 +14,9 @@ void sim_tell(struct sim_node *n, const char *format, ...) __attribute__((format
 const char *sim_select(struct sim_node *n, const char *sql);
 /* Columns of one agent. */
 const char *sim_row(struct sim_node *n, unsigned id, const char *columns);
+/* Does it answer on queue/db/wdb, as other programs ask? */
+bool sim_serves_wdb(struct sim_node *n);
+
 /* etc/client.keys with the agents first to last, "agent7" and so on; the group "web" has a folder. */
 void sim_write_keys(const struct sim_node *m, unsigned first, unsigned last);
 /* The agent is active at this node and has this os_name, which the master is to be told. */
