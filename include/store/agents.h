@@ -149,7 +149,8 @@ enum err agents_confirm(struct agents *a, int64_t id, enum sync_status sent, str
  * Nothing older overwrites something newer. An agent can move from one worker to another, and what the first
  * one still has of it may come later. So a row with an older last_keepalive than ours is left out, unless it
  * names the node that ours names: one node's messages come in order, and its keepalives have been stamped by
- * our clock (SYNCREQ_KEEPALIVE says only "now"), so that there last_keepalive alone keeps the later time. */
+ * our clock (SYNCREQ_KEEPALIVE says only "now"), so that there last_keepalive alone keeps the later time.
+ * A time of ours that is to come yet is no time: whatever comes is newer. */
 enum err agents_apply(struct agents *a, enum sync_status list, const struct json_doc *d, size_t obj,
                       bool *known, struct error *e);
 

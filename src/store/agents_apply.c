@@ -114,6 +114,8 @@ static enum err bind(struct agents *a, struct sqlite3_stmt *q, int column, struc
 
 /* ---- the row that is there ---- */
 
+#define AHEAD_S 60 /* that the clock of a worker may be ahead of ours and its times be believed */
+
 struct row_now {
     bool exists, other_name, other_ip;
     bool is_newer; /* than what comes: see the header */
@@ -139,6 +141,8 @@ static enum err look(struct agents *a, int64_t id, struct row_now *now, const st
     now->other_name = name->s && differs(q, 0, *name);
     now->other_ip = ip->s && differs(q, 1, *ip);
     now->last_keepalive = db_int(q, 4);
+    if (now->last_keepalive > agents_now(a) + AHEAD_S)
+        now->last_keepalive = 0; /* or one lie would keep the other workers from this row for ever */
     now->is_newer = now->last_keepalive > last_keepalive && (!node->s || differs(q, 3, *node));
     db_done(q);
     return E_OK;

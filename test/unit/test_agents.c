@@ -292,6 +292,23 @@ TEST(agents_apply_nothing_older_over_newer) {
     IS("worker2", 3000, "active", 3000);
 }
 
+/* One worker's lie of the year 2262 does not keep the others from the row; a clock a little ahead does. */
+TEST(agents_apply_times_to_come) {
+    rig_begin(false);
+    add(1, "a1");
+    told("mallory", INT64_MAX, "disconnected");
+    told("worker1", now_s(), "active");
+    ROWS("SELECT node_name, connection_status FROM agent WHERE id = 1",
+         "{\"node_name\":\"worker1\",\"connection_status\":\"active\"}");
+    told("mallory", INT64_MAX, "disconnected");
+    told("mallory", now_s(), "pending");
+    ROWS("SELECT last_keepalive > 9000000000 AS late, connection_status FROM agent WHERE id = 1",
+         "{\"late\":0,\"connection_status\":\"pending\"}");
+    told("worker2", now_s() + 30, "active");
+    told("worker1", now_s(), "disconnected");
+    ROWS("SELECT node_name FROM agent WHERE id = 1", "{\"node_name\":\"worker2\"}");
+}
+
 /* ---- what fails ---- */
 
 /* Everything that is remembered is what the file says, or errs on the side that looks. */
