@@ -32,13 +32,14 @@ struct agent_groups_peer {
     uint8_t phase;                      /* enum in agent_groups_peer.c */
     bool full_wanted;                   /* the worker asked, or missed rows */
     bool sending_full;
-    bool steady;                          /* the last round went well: the next one without rows is no news */
-    bool complained;                      /* that it cannot apply what it is sent was said */
-    char id[XFER_ID_BYTES];               /* what the worker calls the string */
-    uint64_t owed_round;                  /* a round that it has not been sent yet; 0: none */
-    uint64_t rows;                        /* of what is being sent, or was last */
-    uint64_t since_ms;                    /* monotonic: it is being sent since */
-    uint64_t full_again_ms;               /* monotonic: no full list before */
+    bool steady;            /* the last round went well: the next one without rows is no news */
+    bool complained;        /* that it cannot apply what it is sent was said */
+    uint8_t due[2];         /* verdicts on strings that were named: of a round's, of a full list */
+    char id[XFER_ID_BYTES]; /* what the worker calls the string */
+    uint64_t owed_round;    /* a round that it has not been sent yet; 0: none */
+    uint64_t rows;          /* of what is being sent, or was last */
+    uint64_t since_ms;      /* monotonic: it is being sent since */
+    uint64_t full_again_ms; /* monotonic: no full list before */
     uint64_t started_ns, full_started_ns; /* monotonic, of the last */
     /* for get_health: wall times of the last, from its sending to the worker's result; 0: never */
     int64_t start_ns, end_ns, full_start_ns, full_end_ns;

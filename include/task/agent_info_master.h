@@ -21,6 +21,8 @@ struct agent_info_master {
     bool late;       /* the verdict was that the store takes too long */
     bool good;       /* it was a result */
     bool steady;     /* the last string went well: the next one that does is no news */
+    struct log *log; /* of the present string; NULL: the one before was told of a moment ago */
+    struct log_brake brake;
     struct store_job job;
     struct blob blob;
     struct loop_timer timer;         /* the time for applying; then, to try to tell again */

@@ -66,10 +66,13 @@ static void named(void *arg, struct session *s, const struct reply *r) {
 static void name(struct agent_groups_peer *p) {
     struct error e;
     if (session_request(p->session, p->sending_full ? "syn_g_m_w_c" : "syn_g_m_w", p->id, strlen(p->id),
-                        named, p, &e) == E_OK)
-        p->phase = NAMED;
-    else
+                        named, p, &e) != E_OK) {
         peer_again(p);
+        return;
+    }
+    p->phase = NAMED;
+    if (p->due[p->sending_full] < UINT8_MAX)
+        p->due[p->sending_full]++;
 }
 
 static void sent(void *arg, const struct xfer_result *r) {
@@ -219,18 +222,19 @@ static void worker_failed(struct agent_groups_peer *p, const struct message *m, 
     session_reply_text(p->session, m->counter, "ok", "Thanks");
 }
 
+/* A verdict on nothing is heard and not believed: one worker could fill the log with them. */
 void agent_groups_peer_request(struct agent_groups_peer *p, const struct message *m) {
-    switch (m->cmd) {
-    case CMD_SYN_W_G_C:
+    bool full = m->cmd == CMD_SYN_WGC_E || m->cmd == CMD_SYN_WGC_ERR;
+    if (m->cmd == CMD_SYN_W_G_C) {
         full_asked(p, m);
-        break;
-    case CMD_SYN_W_G_E:
-    case CMD_SYN_WGC_E:
-        result(p, m, m->cmd == CMD_SYN_WGC_E);
-        break;
-    default:
-        worker_failed(p, m, m->cmd == CMD_SYN_WGC_ERR);
-        break;
+    } else if (!p->due[full]) {
+        session_reply_text(p->session, m->counter, "ok", "Thanks");
+    } else {
+        p->due[full]--;
+        if (m->cmd == CMD_SYN_W_G_E || m->cmd == CMD_SYN_WGC_E)
+            result(p, m, full);
+        else
+            worker_failed(p, m, full);
     }
 }
 

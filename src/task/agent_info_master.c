@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TELL_AGAIN_MS 500u /* when the session takes no request now */
+#define LINES_MS 1000u     /* one string's lines in so long: a hostile worker could fill the log with them */
 
 static double seconds_since(const struct agent_info_master *m) {
     return (double)(m->env->sys->mono_ns(m->env->sys) - m->started_ns) / 1e9;
@@ -36,7 +37,7 @@ static void told(void *arg, struct session *s, const struct reply *r) {
         m->start_ns = m->begun_ns;
         m->end_ns = m->env->sys->wall_ns(m->env->sys);
         m->synced_chunks = m->job.parts;
-        log_line(m->env->log, m->steady && whole ? LOG_CYCLE : LOG_INFO, m->tag, AGENT_INFO_TAG,
+        log_line(m->log, m->steady && whole ? LOG_CYCLE : LOG_INFO, m->tag, AGENT_INFO_TAG,
                  "Finished in %.3fs. Updated %u chunks.", seconds_since(m), m->job.parts);
         m->steady = whole;
     }
@@ -68,7 +69,7 @@ static void applied(void *arg, struct store_job *j) {
     m->seconds = seconds_since(m);
     m->rows += j->rows;
     blob_reset(&m->blob);
-    agent_verdict_log(m->env->log, m->tag, AGENT_INFO_TAG, j, AGENT_INFO, m->seconds);
+    agent_verdict_log(m->log, m->tag, AGENT_INFO_TAG, j, AGENT_INFO, m->seconds);
     if (j->err || j->error_count) {
         m->failures++;
         m->steady = false;
@@ -89,8 +90,7 @@ static void timer_fired(void *arg) {
         m->late = true;
         m->steady = false;
         m->failures++;
-        log_line(m->env->log, LOG_ERROR, m->tag, AGENT_INFO_TAG,
-                 "Timeout while processing agent-info chunks.");
+        log_line(m->log, LOG_ERROR, m->tag, AGENT_INFO_TAG, "Timeout while processing agent-info chunks.");
     }
     tell(m);
     m->kick(m->arg);
@@ -136,7 +136,9 @@ static void string_named(struct agent_info_master *m, const struct message *mess
     m->late = false;
     m->started_ns = m->env->sys->mono_ns(m->env->sys);
     m->begun_ns = m->env->sys->wall_ns(m->env->sys);
-    log_line(m->env->log, LOG_CYCLE, m->tag, AGENT_INFO_TAG, "Starting.");
+    uint32_t held;
+    m->log = log_brake_pass(&m->brake, m->env->loop->now_ms, LINES_MS, &held) ? m->env->log : NULL;
+    log_line(m->log, LOG_CYCLE, m->tag, AGENT_INFO_TAG, "Starting.");
     if (agent_string_take(m->session, message, &m->blob, &e) == E_OK) {
         apply(m);
         return;
@@ -145,7 +147,7 @@ static void string_named(struct agent_info_master *m, const struct message *mess
     m->job.why = e;
     m->failures++;
     m->steady = false;
-    log_line(m->env->log, LOG_ERROR, m->tag, AGENT_INFO_TAG, "%s", e.what);
+    log_line(m->log, LOG_ERROR, m->tag, AGENT_INFO_TAG, "%s", e.what);
     tell(m);
 }
 

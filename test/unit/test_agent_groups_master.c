@@ -245,6 +245,12 @@ TEST(one_read_for_all) {
     end();
 }
 
+static void another_round(struct line *l) {
+    rig_pass(rig, 10000);
+    round_of(NO_ROWS, 0);
+    TAKES(l, NO_ROWS);
+}
+
 TEST(the_workers_result) {
     struct line a;
     begin();
@@ -269,21 +275,44 @@ TEST(the_workers_result) {
     SAY(&a, "syn_w_g_e", GOOD, "Thanks");
     CHECK(!rig_log_has(rig, "INFO"));
     CHECK(rig_log_has(rig, "CYCLE [Worker w1] [Agent-groups send] Finished in 0.000s. Updated 1 chunks.\n"));
+    another_round(&a);
     SAY(&a, "syn_w_g_e", "{\"updated_chunks\": 0, \"error_messages\": [\"err x\"], \"time_spent\": 1}",
         "Thanks");
     CHECK(rig_log_has(rig,
                       "ERROR [Worker w1] [Agent-groups send] Finished in 0.000s. Updated 0 chunks. There "
                       "were 1 chunks with errors: ['err x']\n"));
+    another_round(&a);
     SAY(&a, "syn_w_g_err", "it went wrong", "Thanks");
     CHECK(rig_log_has(rig, "ERROR [Worker w1] [Agent-groups send] There was an error while processing "
                            "agent-groups on the peer: it went wrong\n"));
-    SAY(&a, "syn_wgc_err", "it too", "Thanks");
-    CHECK(rig_log_has(rig, "ERROR [Worker w1] [Agent-groups send full] There was an error while processing "
-                           "agent-groups on the peer: it too\n"));
-    CHECK_INT(a.g.failures, 3);
+    CHECK_INT(a.g.failures, 2);
+    another_round(&a);
     say(&a, "syn_w_g_e", "no result");
     struct peer_seen seen = ASKED(&a, "err --------");
     CHECK(text_has((char *)seen.clear, seen.n, "\"code\": 1000"));
+    close_line(&a);
+    end();
+}
+
+/* One to each string that was named; the rest is heard, and neither believed nor logged. */
+TEST(verdicts_nobody_asked_for) {
+    static const char *const commands[] = {"syn_w_g_e", "syn_w_g_err", "syn_wgc_e", "syn_wgc_err"};
+    struct line a;
+    begin();
+    open_line(&a, "w1");
+    rig_pass(rig, 30000);
+    round_of(ROWS, 1);
+    TAKES(&a, ROWS);
+    SAY(&a, "syn_w_g_e", GOOD, "Thanks");
+    rig_log_clear(rig);
+    int64_t end_ns = a.g.end_ns;
+    rig_pass(rig, 35);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        SAY(&a, commands[i], GOOD, "Thanks");
+    CHECK(!rig_log_has(rig, "Worker w1"));
+    CHECK_INT(a.g.end_ns, end_ns);
+    CHECK_INT(a.g.full_end_ns, 0);
+    CHECK_INT(a.g.failures, 0);
     close_line(&a);
     end();
 }
@@ -455,6 +484,22 @@ TEST(the_full_list_for_who_asks) {
     CHECK(rig_log_has(rig, "INFO [Worker w1] [Agent-groups send full] Starting.\n"));
     CHECK(rig_log_has(rig,
                       "INFO [Worker w1] [Agent-groups send full] Finished in 0.020s. Updated 1 chunks.\n"));
+    close_line(&a);
+    end();
+}
+
+TEST(the_full_list_goes_wrong) {
+    struct line a;
+    begin();
+    open_line(&a, "w1");
+    SAY(&a, "syn_w_g_c", "", "Sending the full list");
+    fake_store_answer(&store, STORE_GROUPS_RECALCULATE, FAKE_OK);
+    fake_store_answer(&store, STORE_GROUPS_READ_ALL, FAKE(.append = ALL, .parts = 1));
+    TAKES_FULL(&a, ALL);
+    SAY(&a, "syn_wgc_err", "it too", "Thanks");
+    CHECK(rig_log_has(rig, "ERROR [Worker w1] [Agent-groups send full] There was an error while processing "
+                           "agent-groups on the peer: it too\n"));
+    CHECK_INT(a.g.failures, 1);
     close_line(&a);
     end();
 }

@@ -209,6 +209,7 @@ TEST(what_goes_well_again_is_no_news) {
     one_round();
     CHECK(rig_log_has(rig, "INFO [Worker w1] [Agent-info sync] Finished in"));
     rig_log_clear(rig);
+    rig_pass(rig, 1000);
     one_round();
     CHECK(!rig_log_has(rig, "INFO"));
     CHECK(rig_log_has(rig, "CYCLE [Worker w1] [Agent-info sync] Finished in 0.000s. Updated 3 chunks.\n"));
@@ -246,6 +247,7 @@ TEST(chunks_that_are_refused) {
     begin();
     one_round();
     rig_log_clear(rig);
+    rig_pass(rig, 1000);
     SEND(STRING);
     fake_store_answer(
         &store, STORE_INFO_WRITE,
@@ -260,8 +262,27 @@ TEST(chunks_that_are_refused) {
     CHECK_INT(m.failures, 1);
     CHECK_INT(m.synced_chunks, 2);
     rig_log_clear(rig);
+    rig_pass(rig, 1000);
     one_round();
     CHECK(rig_log_has(rig, "INFO [Worker w1] [Agent-info sync] Finished in 0.000s. Updated 3 chunks.\n"));
+    end();
+}
+
+/* ... by the thousand: each has its verdict, but not its lines. */
+TEST(strings_by_the_thousand_leave_the_log) {
+    begin();
+    unsigned lines = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        rig_log_clear(rig);
+        SEND("{]");
+        fake_store_answer(&store, STORE_INFO_WRITE, FAKE(.err = E_SYNTAX, .why = "byte 1"));
+        struct peer_seen seen = error_verdict("error while trying to load JSON: byte 1");
+        reply(&seen, "ok", "Thanks");
+        lines += rig_log_has(rig, "ERROR");
+        rig_pass(rig, 100);
+    }
+    CHECK_INT(lines, 3);
+    CHECK_INT(m.failures, 30);
     end();
 }
 
