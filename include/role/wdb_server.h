@@ -14,6 +14,7 @@
 #define WDB_TEXT_SOCKET "queue/db/wdb"
 #define WDB_HTTP_SOCKET "queue/sockets/wdb-http.sock"
 #define WDB_PEER_TIME_MS 20000u /* for sending one request, and for taking one answer */
+#define WDB_LOCKED_MS 5000u     /* so long a command waits for another program that has the file locked */
 
 struct wdb_server;
 
@@ -61,6 +62,7 @@ struct wdb_server {
     uint64_t
         accept_ms; /* nobody is accepted before; UINT64_MAX: before a client is idle or gone; 0: at once */
     uint64_t turns;
+    bool locked; /* another program has the file locked: text commands wait */
     struct log_brake brake;
     struct wdb_http http;
 };

@@ -75,6 +75,8 @@ void db_close(struct db *d); /* safe when not open */
  * statement failed with anything but E_DUPLICATE or E_VALUE can not be committed any more (E_CANCELLED).
  * db_rollback is safe when none is open. */
 enum err db_begin(struct db *d, struct error *e);
+/* The same, but other programs that read are met here, where nothing is done yet, and not at the commit. */
+enum err db_begin_alone(struct db *d, struct error *e);
 enum err db_commit(struct db *d, struct error *e);
 void db_rollback(struct db *d);
 bool db_in_transaction(const struct db *d);

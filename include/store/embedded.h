@@ -11,6 +11,7 @@
 #include "store/wdb_global.h"
 
 #define EMBEDDED_SLICE_ROWS 256u
+#define EMBEDDED_LOCKED_MS 10000u /* so long a job waits for another program that has the file locked */
 
 struct embedded {
     struct store store; /* first: its ops find the rest */
@@ -27,6 +28,7 @@ struct embedded {
     bool checked;       /* (writing) the first pass found the whole string well-formed */
     bool first_chunk;   /* (reading) nothing is in the blob yet */
     bool chunk_refused; /* (writing) a row of the present chunk was */
+    uint64_t locked_ns; /* (writing) monotonic: the file is found locked since; 0: it is not */
     struct strings_reader reader;
     struct agents_read read;
     bool reading; /* rows are watched: a batch is being read, or on its way to the master */
@@ -53,7 +55,8 @@ struct embedded_setup {
 enum err embedded_open(struct embedded *b, const struct embedded_setup *setup, struct error *e);
 /* Jobs that are left get done with E_CLOSED; what is submitted from inside those calls is not taken. */
 void embedded_close(struct embedded *b);
-/* One slice. STEP_AGAIN: more to do; STEP_WAIT: nothing until wake. No transaction is open afterwards. */
+/* One slice. STEP_AGAIN: more to do; STEP_WAIT: nothing until wake, or, while running is set, another program
+ * has the file locked: call again soon. No transaction is open afterwards. */
 enum step embedded_step(struct embedded *b);
 
 #endif

@@ -21,6 +21,8 @@ struct wdb_global {
     struct log *log;
     int64_t info_last_id; /* wazuh-db's own static cursor of sync-agent-info-get */
     uint64_t served, refused;
+    bool locked; /* the last command failed because another program has the file locked: nothing is done of it
+                  */
 };
 
 void wdb_global_init(struct wdb_global *w, struct agents *agents, struct store_texts *texts, struct log *log);

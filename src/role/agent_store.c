@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LOCKED_MS 100u         /* pause while another program has the file locked */
 #define TICK_MS 2000u          /* etc/client.keys is looked at so often (one fstat) */
 #define RETRY_MS 30000u        /* between two attempts to open the embedded store */
 #define FIGURES_MS 60000u      /* agents are counted so often while they change */
@@ -78,6 +79,8 @@ static void run(void *arg) {
     struct agent_store *a = arg;
     if (embedded_step(&a->embedded) == STEP_AGAIN)
         loop_work_queue(a->env->loop, &a->work);
+    else if (a->embedded.running)
+        loop_timer_set(a->env->loop, &a->timer, a->env->loop->now_ms + LOCKED_MS);
 }
 
 static void follow_keys(void *arg) {
@@ -121,8 +124,8 @@ static void open_server(struct agent_store *a) {
     struct role_env *env = a->env;
     struct error e;
     if (wdb_server_open(&a->server, env->sys, env->loop, env->log, a->root, a->root_path, &a->embedded,
-                        &a->texts, a->peer_pool, env->shared.windows, env->shared.spill, env->agents_env.string_bytes,
-                        &e) == E_OK) {
+                        &a->texts, a->peer_pool, env->shared.windows, env->shared.spill,
+                        env->agents_env.string_bytes, &e) == E_OK) {
         a->server_is_open = true;
         a->server_told = false;
         return;
@@ -162,7 +165,8 @@ static void open_embedded(struct agent_store *a) {
     a->shared_mtime_ns = a->shared_ino = 0;
     client_keys_init(&a->keys, &a->embedded.agents, env->sys, env->log, a->root, is_master);
     use(a, &a->embedded.store);
-    closed_run(a); /* who asked the closed one has his answer while that can still be cancelled; and asks on here */
+    /* Who asked the closed one has his answer while that can still be cancelled; and asks on here. */
+    closed_run(a);
     a->figures_wanted = true;
 }
 
@@ -259,6 +263,7 @@ static void tick(void *arg) {
     if (a->embedded_is_open && !a->server_is_open && now >= a->retry_ms)
         open_server(a);
     if (a->embedded_is_open) {
+        loop_work_queue(a->env->loop, &a->work);
         loop_work_queue(a->env->loop, &a->keys_work);
         follow_groups(a);
     }

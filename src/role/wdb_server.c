@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_MS 20u  /* until a window may be free */
+#define RETRY_MS 20u  /* until a window may be free, or the file */
 #define BACKLOG 512   /* who finds it full is refused; asyncio does not notice, sends, and fails */
 #define GRACE_MS 250u /* who came, or spoke, within this time is about to speak: it does not make way */
 
@@ -40,6 +40,8 @@ static void settle(struct wdb_server *s) {
     if (s->accept_ms == UINT64_MAX && longest_idle(s))
         accept_from(s, 0);
     uint64_t due = s->accept_ms ? s->accept_ms : UINT64_MAX;
+    if (s->locked && s->loop->now_ms + RETRY_MS < due)
+        due = s->loop->now_ms + RETRY_MS;
     for (const struct wdb_peer *p = s->peers; p; p = p->next) {
         uint64_t at = UINT64_MAX;
         if (p->starved)
@@ -56,6 +58,8 @@ static void tick(void *arg) {
     uint64_t now = s->loop->now_ms;
     if (s->accept_ms <= now)
         accept_from(s, 0);
+    if (s->locked)
+        loop_work_queue(s->loop, &s->work);
     for (struct wdb_peer *p = s->peers, *next; p; p = next) {
         bool stays = true;
         next = p->next;
@@ -96,6 +100,9 @@ static void run_text(struct wdb_server *s, struct wdb_peer *p) {
     command[n] = '\0';
     text_init(&reply, s->texts->reply + 4, WDB_TEXT_BYTES);
     wdb_global(&s->embedded->global, command, n, &reply);
+    s->locked = s->embedded->global.locked && s->loop->now_ms < p->since_ms + WDB_LOCKED_MS;
+    if (s->locked) /* remoted says what an agent told only once */
+        return;
     if (terminal)
         text_char(&reply, '\n');
     if (!wdb_peer_answer_text(p, reply.len))
@@ -128,10 +135,12 @@ static void run_http(struct wdb_server *s) {
 static void work(void *arg) {
     struct wdb_server *s = arg;
     struct wdb_peer *text = next_asking(s, false);
+    s->locked = false;
     if (text)
         run_text(s, text);
     run_http(s);
-    if (next_asking(s, true) || next_asking(s, false)) /* the one that is being answered counts as asking */
+    /* the one that is being answered counts as asking */
+    if (next_asking(s, true) || (next_asking(s, false) && !s->locked))
         loop_work_queue(s->loop, &s->work);
     settle(s);
 }

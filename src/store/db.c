@@ -263,6 +263,11 @@ enum err db_begin(struct db *d, struct error *e) {
     return db_step(d, db_stmt(d, SQL_BEGIN), NULL, e);
 }
 
+enum err db_begin_alone(struct db *d, struct error *e) {
+    d->spoiled = false;
+    return db_exec(d, "BEGIN EXCLUSIVE", e);
+}
+
 enum err db_commit(struct db *d, struct error *e) {
     enum err err = E_CANCELLED;
     if (d->spoiled || !db_in_transaction(d))

@@ -265,11 +265,22 @@ static enum step apply_slice(struct embedded *b, struct error *e) {
     return STEP_AGAIN;
 }
 
+/* Somebody looks at the file with sqlite3, or copies it. What a job would write is told only once: a real
+ * node has marked it as told. */
+static enum step wait_for_lock(struct embedded *b) {
+    uint64_t now = b->agents.sys->mono_ns(b->agents.sys);
+    if (!b->locked_ns)
+        b->locked_ns = now;
+    return now - b->locked_ns < EMBEDDED_LOCKED_MS * 1000000ull ? STEP_WAIT : STEP_FAILED;
+}
+
 static enum step write_string(struct embedded *b, struct error *e) {
     if (!b->checked)
         return check_string(b, e);
-    if (db_begin(&b->db, e) != E_OK)
-        return STEP_FAILED;
+    enum err err = db_begin_alone(&b->db, e);
+    if (err)
+        return err == E_AGAIN ? wait_for_lock(b) : STEP_FAILED;
+    b->locked_ns = 0;
     enum step step = apply_slice(b, e);
     if (step == STEP_FAILED) {
         db_rollback(&b->db);
@@ -294,6 +305,7 @@ static void begin(struct embedded *b) {
     b->first_chunk = true;
     b->checked = false;
     b->chunk_refused = false;
+    b->locked_ns = 0;
     switch (j->work) {
     case STORE_INFO_READ:
         stop_reading(b); /* a batch that was neither confirmed nor released is told again */
@@ -383,6 +395,8 @@ enum step embedded_step(struct embedded *b) {
         begin(b);
     }
     enum step step = go_on(b, &e);
+    if (step == STEP_WAIT)
+        return step;
     if (step == STEP_DONE)
         e.code = E_OK; /* words of a refusal may be left in it */
     if (step != STEP_AGAIN)

@@ -238,6 +238,7 @@ void wdb_global(struct wdb_global *w, char *command, size_t n, struct text *repl
     command[n] = '\0';
     answer(&c, command);
     bool refused = strncmp(reply->buf, "err", 3) == 0;
+    w->locked = refused && c.e.code == E_AGAIN;
     w->refused += refused;
     w->served += !refused;
     if (refused)

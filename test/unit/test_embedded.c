@@ -197,6 +197,40 @@ TEST(slices) {
               "2000\n");
 }
 
+/* Another program looks at the file: what a real node tells once waits for it, for a while. */
+TEST(a_locked_file_is_waited_for) {
+    begin(true);
+    agents(&m, 1);
+    run(&m, STORE_GROUPS_HASH);
+    struct sys *sys = m.b.db.sys;
+    int fd = sys->openat(sys, m.b.db.folder, "global.db", O_RDWR, 0);
+    CHECK(fd >= 0);
+    fill(INFO_HEAD "{\"syncreq_keepalive\":[{\"id\":1,\"version\":\"v\"}]}}");
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned done = 0;
+        j = (struct store_job){.work = STORE_INFO_WRITE, .blob = &blob, .done = j.done, .arg = &done};
+        CHECK_INT(sys->lock_range(sys, fd, SYS_LOCK_READ, 0x40000002, 510), 0);
+        store_submit(&m.b.store, &j);
+        while (embedded_step(&m.b) == STEP_AGAIN)
+            ;
+        CHECK(j.queued && m.b.running == &j);
+        CHECK_INT(embedded_step(&m.b), STEP_WAIT);
+        CHECK(!db_in_transaction(&m.b.db));
+        if (i == 0) {
+            CHECK_INT(sys->lock_range(sys, fd, SYS_UNLOCK, 0x40000002, 510), 0);
+            CHECK_INT(embedded_step(&m.b), STEP_WAIT);
+            CHECK_INT(j.err, E_OK);
+            CHECK_INT(j.rows, 1);
+        } else {
+            m.b.locked_ns -= EMBEDDED_LOCKED_MS * 1000000ull; /* so long ago */
+            CHECK_INT(embedded_step(&m.b), STEP_WAIT);
+            CHECK_INT(j.err, E_AGAIN);
+        }
+        CHECK(!j.queued);
+    }
+    sys->close(sys, fd);
+}
+
 /* ---- strings that are not good ---- */
 
 TEST(nothing_of_a_bad_string_is_applied) {

@@ -306,6 +306,41 @@ TEST(commands) {
     CHECK_INT(pool->used, 0);
 }
 
+/* sqlite3, say, looks at the file for a while: what remoted says once must not be lost by that. */
+TEST(a_locked_file_is_waited_for) {
+    start();
+    add_agents(1, 1);
+    int db = openat(root, DB_PATH, O_RDWR), fd = text_client(), other = text_client();
+    struct sys *sys = &faults.real;
+    CHECK_INT(sys->lock_range(sys, db, SYS_LOCK_READ, 0x40000002, 510), 0); /* a reader */
+    command(fd, "global update-connection-status {\"id\":1,\"connection_status\":\"active\","
+                "\"sync_status\":\"syncreq\",\"status_code\":0}");
+    CHECK(!heard(fd));
+    command(other, "global select-agent-name 1"); /* has its turn afterwards */
+    pass(1000);
+    CHECK(!heard(fd) && !heard(other));
+    loop_turn(&loop, 0);
+    CHECK(!loop.work); /* nobody runs in a circle */
+    CHECK_INT(sys->lock_range(sys, db, SYS_UNLOCK, 0x40000002, 510), 0);
+    pass(20);
+    CHECK_STR(reply(fd), "ok");
+    CHECK_STR(reply(other), "ok [{\"name\":\"agent1\"}]");
+
+    CHECK_INT(sys->lock_range(sys, db, SYS_LOCK_READ, 0x40000002, 510), 0);
+    command(fd, "global delete-agent 1");
+    CHECK(!heard(fd));
+    pass(WDB_LOCKED_MS - 100);
+    CHECK(!heard(fd));
+    pass(100);
+    CHECK(strncmp(reply(fd), "err ", 4) == 0 && embedded.agents.count == 1);
+    CHECK_INT(sys->lock_range(sys, db, SYS_UNLOCK, 0x40000002, 510), 0);
+    command(fd, "global delete-agent 1");
+    CHECK_STR(reply(fd), "ok");
+    close(fd);
+    close(other);
+    close(db);
+}
+
 TEST(commands_in_pieces) {
     uint8_t frames[100];
     size_t n = 0;
