@@ -25,17 +25,23 @@ static int gate(struct faults *f) {
     return -f->os;
 }
 
+static int gate_net(struct faults *f) {
+    return f->disk_only ? 0 : gate(f);
+}
+
 static size_t shortened(const struct faults *f, size_t n) {
     return f->short_io && n > 1 ? 1 : n;
 }
 
 /* An entry that passes its arguments on as they are. */
-#define ENTRY(result, name, declared, passed)                                                                \
+#define ENTRY_OF(gate_, result, name, declared, passed)                                                      \
     static result fault_##name declared {                                                                    \
         struct faults *f = of(s);                                                                            \
-        int failed = gate(f);                                                                                \
+        int failed = gate_(f);                                                                               \
         return failed ? failed : f->real.name passed;                                                        \
     }
+#define ENTRY(result, name, declared, passed) ENTRY_OF(gate, result, name, declared, passed)
+#define ENTRY_NET(result, name, declared, passed) ENTRY_OF(gate_net, result, name, declared, passed)
 
 ENTRY(int, openat, (struct sys * s, int dirfd, const char *path, int flags, uint32_t mode),
       (&f->real, dirfd, path, flags, mode))
@@ -71,21 +77,21 @@ ENTRY(int, lock, (struct sys * s, int fd), (&f->real, fd))
 ENTRY(int, lock_range, (struct sys * s, int fd, enum sys_lock how, uint64_t at, uint64_t n),
       (&f->real, fd, how, at, n))
 ENTRY(int64_t, free_bytes, (struct sys * s, int fd), (&f->real, fd))
-ENTRY(int, listen, (struct sys * s, const struct sys_addr *a, int backlog), (&f->real, a, backlog))
-ENTRY(int, accept, (struct sys * s, int fd, struct sys_addr *peer), (&f->real, fd, peer))
-ENTRY(ptrdiff_t, recv, (struct sys * s, int fd, void *buf, size_t n), (&f->real, fd, buf, shortened(f, n)))
-ENTRY(ptrdiff_t, send, (struct sys * s, int fd, const void *buf, size_t n),
+ENTRY_NET(int, listen, (struct sys * s, const struct sys_addr *a, int backlog), (&f->real, a, backlog))
+ENTRY_NET(int, accept, (struct sys * s, int fd, struct sys_addr *peer), (&f->real, fd, peer))
+ENTRY_NET(ptrdiff_t, recv, (struct sys * s, int fd, void *buf, size_t n), (&f->real, fd, buf, shortened(f, n)))
+ENTRY_NET(ptrdiff_t, send, (struct sys * s, int fd, const void *buf, size_t n),
       (&f->real, fd, buf, shortened(f, n)))
-ENTRY(int, sockopt_set, (struct sys * s, int fd, enum sys_sockopt o, int value), (&f->real, fd, o, value))
-ENTRY(int, sockopt_get, (struct sys * s, int fd, enum sys_sockopt o, int *value), (&f->real, fd, o, value))
-ENTRY(int, local_addr, (struct sys * s, int fd, struct sys_addr *out), (&f->real, fd, out))
+ENTRY_NET(int, sockopt_set, (struct sys * s, int fd, enum sys_sockopt o, int value), (&f->real, fd, o, value))
+ENTRY_NET(int, sockopt_get, (struct sys * s, int fd, enum sys_sockopt o, int *value), (&f->real, fd, o, value))
+ENTRY_NET(int, local_addr, (struct sys * s, int fd, struct sys_addr *out), (&f->real, fd, out))
 ENTRY(int, poll, (struct sys * s, struct sys_poll *fds, size_t n, int timeout_ms),
       (&f->real, fds, n, timeout_ms))
 
 static int fault_connect(struct sys *s, const struct sys_addr *a, int *fd) {
     struct faults *f = of(s);
     *fd = -1;
-    int failed = gate(f);
+    int failed = gate_net(f);
     return failed ? failed : f->real.connect(&f->real, a, fd);
 }
 

@@ -12,6 +12,7 @@ struct faults {
     uint64_t fail_at;      /* number (from 1) of the call to fail; 0: none */
     bool fail_on;          /* and all calls after it too (a broken disk) */
     int os;                /* errno value to fail with (e.g. EIO, ENOSPC) */
+    bool disk_only;        /* calls on sockets do not count, and do not fail */
     bool short_io;         /* reads and writes do one byte at the most */
     bool fired;            /* the chosen call was reached */
     bool kill;             /* instead of failing, end the process at once with _exit(137): a power cut

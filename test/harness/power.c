@@ -104,10 +104,16 @@ static void apply(struct power_file *f, const struct power_change *c, uint64_t *
 
 /* ---- the calls ---- */
 
+static bool is_in_folder(struct power *p, int dirfd, const char *path) {
+    struct sys_stat st;
+    return !strchr(path, '/') && strcmp(path, ".") != 0 && p->real.fstat(&p->real, dirfd, &st) == 0 &&
+           st.ino == p->folder_ino;
+}
+
 static int power_openat(struct sys *s, int dirfd, const char *path, int flags, uint32_t mode) {
     struct power *p = of(s);
     struct sys_stat st;
-    bool is_watched = !strchr(path, '/') && strcmp(path, ".") != 0;
+    bool is_watched = is_in_folder(p, dirfd, path);
     if (p->cut || (is_watched && (flags & O_CREAT) && !find_name(p, path) && stops(p)))
         return -EIO;
     int fd = p->real.openat(&p->real, dirfd, path, flags, mode);
@@ -197,7 +203,7 @@ static int power_fsync(struct sys *s, int fd) {
 
 static int power_unlinkat(struct sys *s, int dirfd, const char *path, bool dir) {
     struct power *p = of(s);
-    struct power_file *f = find_name(p, path);
+    struct power_file *f = is_in_folder(p, dirfd, path) ? find_name(p, path) : NULL;
     if (p->cut || (f && stops(p)))
         return -EIO;
     if (f) {
@@ -252,7 +258,7 @@ static void remove_it(struct power *p, const char *name) {
     CHECK_INT(unlink(path), 0);
 }
 
-void power_init(struct power *p, const char *folder, uint64_t seed) {
+void power_init_over(struct power *p, const struct sys *real, const char *folder, uint64_t seed) {
     struct stat st;
     memset(p, 0, sizeof *p);
     p->seed = seed;
@@ -260,7 +266,7 @@ void power_init(struct power *p, const char *folder, uint64_t seed) {
     snprintf(p->folder, sizeof p->folder, "%s", folder);
     CHECK_INT(stat(folder, &st), 0);
     p->folder_ino = st.st_ino;
-    sys_linux_init(&p->real);
+    p->real = *real;
     p->sys = p->real; /* what is not replaced does not depend on which table it is called with */
     p->sys.openat = power_openat;
     p->sys.open_beneath = power_open_beneath;
@@ -273,6 +279,12 @@ void power_init(struct power *p, const char *folder, uint64_t seed) {
     p->sys.fstat = power_fstat;
     p->sys.lstatat = power_lstatat;
     each_name(p, read_in);
+}
+
+void power_init(struct power *p, const char *folder, uint64_t seed) {
+    struct sys linux_sys;
+    sys_linux_init(&linux_sys);
+    power_init_over(p, &linux_sys, folder, seed);
 }
 
 /* A name that was made or removed without a flush of the folder is there or not, as chance has it. */

@@ -42,6 +42,8 @@ struct power {
 
 /* What is in folder (a path) now counts as flushed. */
 void power_init(struct power *p, const char *folder, uint64_t seed);
+/* The same over another table, which is copied. */
+void power_init_over(struct power *p, const struct sys *real, const char *folder, uint64_t seed);
 /* Puts what survived into the folder. */
 void power_restore(struct power *p);
 /* Frees what power_init and the calls took; restore may be left out. */

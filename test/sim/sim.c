@@ -129,6 +129,7 @@ struct sim_node *sim_add(struct sim *sim, enum node_type type, const char *name)
     n->faults.real = n->net_sys;
     n->faults.sys.arg = n->host;
     n->faults.sys.poll = n->net_sys.poll; /* waiting never fails */
+    n->sys = &n->faults.sys;
     config_fill(&n->config, type, name);
     n->log = (struct log){.level = LOG_DEBUG, .write = log_write};
     snprintf(relative, sizeof relative, "n%u", i);
@@ -145,7 +146,7 @@ struct sim_node *sim_add(struct sim *sim, enum node_type type, const char *name)
 /* ---- starting and ending ---- */
 
 enum err sim_try_start(struct sim_node *n, struct error *e) {
-    struct node_setup setup = {.sys = &n->faults.sys,
+    struct node_setup setup = {.sys = n->sys,
                                .log = &n->log,
                                .config = &n->config,
                                .root = n->root_fd,

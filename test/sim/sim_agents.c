@@ -54,6 +54,8 @@ const char *sim_select(struct sim_node *n, const char *sql) {
     struct text t;
     struct error e;
     bool row;
+    struct faults before = n->faults; /* to look is no call of the node's, and does not fail */
+    n->faults.fail_at = 0;
     turn = (turn + 1) % ANSWERS;
     text_init(&t, answers[turn], sizeof answers[turn]);
     enum err err = db_prepare_read(db, sql, strlen(sql), &q, &e);
@@ -63,6 +65,7 @@ const char *sim_select(struct sim_node *n, const char *sql) {
         text_char(&t, '\n');
     }
     db_finish(q);
+    n->faults = before;
     if (err != E_OK)
         test_fail(__FILE__, __LINE__, "%s: %s", sql, e.what);
     CHECK(!t.cut);
@@ -194,8 +197,37 @@ const char *sim_agents_difference(struct sim *sim) {
     return NULL;
 }
 
+/* Both by id, so that one pass is enough. */
+const char *sim_told_too_early(struct sim_node *w, struct sim_node *m) {
+    char told[300], known[300];
+    if (!sim_store_is_open(w) || !sim_store_is_open(m))
+        return NULL;
+    snprintf(told, sizeof told,
+             "select id, os_name from agent where id > 0 and node_name = '%s' and sync_status = 'synced' "
+             "order by id",
+             w->config.node_name);
+    snprintf(known, sizeof known, "select id, os_name from agent where id > 0 and node_name = '%s' order by id",
+             w->config.node_name);
+    const char *line = sim_select(w, told), *other = sim_select(m, known);
+    for (size_t n; *line; line += n) {
+        n = strcspn(line, "\n") + 1;
+        while (*other && strncmp(line, other, n) != 0)
+            other += strcspn(other, "\n") + 1;
+        if (!*other)
+            return differ(w, "counts as told what the master has not", line, "");
+    }
+    return NULL;
+}
+
 static bool do_agree(void *arg) {
-    return !sim_agents_difference(arg);
+    struct sim *sim = arg;
+    struct sim_node *m = find_master(sim);
+    for (uint32_t i = 0; m && i < sim->count; i++) {
+        const char *early = &sim->node[i] != m ? sim_told_too_early(&sim->node[i], m) : NULL;
+        if (early)
+            test_fail(__FILE__, __LINE__, "%s", early);
+    }
+    return !sim_agents_difference(sim);
 }
 
 bool sim_agents_agree(struct sim *sim, uint64_t ms) {
@@ -203,27 +235,6 @@ bool sim_agents_agree(struct sim *sim, uint64_t ms) {
     if (!good)
         printf("agents differ after %llu ms: %s\n", (unsigned long long)ms, sim_agents_difference(sim));
     return good;
-}
-
-const char *sim_told_too_early(struct sim_node *w, struct sim_node *m) {
-    char told[300], known[300];
-    if (!sim_store_is_open(w) || !sim_store_is_open(m))
-        return NULL;
-    snprintf(told, sizeof told,
-             "select id, os_name from agent where id > 0 and node_name = '%s' and sync_status = 'synced'",
-             w->config.node_name);
-    snprintf(known, sizeof known, "select id, os_name from agent where id > 0 and node_name = '%s'",
-             w->config.node_name);
-    const char *line = sim_select(w, told), *all = sim_select(m, known);
-    for (size_t n; *line; line += n) {
-        char one[200];
-        n = strcspn(line, "\n") + 1;
-        snprintf(one, sizeof one, "%.*s", (int)n, line);
-        const char *hit = strstr(all, one);
-        if (!hit || (hit > all && hit[-1] != '\n'))
-            return differ(w, "counts as told what the master has not", one, all);
-    }
-    return NULL;
 }
 
 /* ---- a pair ---- */
@@ -242,4 +253,27 @@ struct sim_pair sim_agents_pair_agreed(uint64_t seed, unsigned n, const char *ve
     CHECK(sim_converges(p.sim, 30000));
     CHECK(sim_agents_agree(p.sim, 60000));
     return p;
+}
+
+static const char *os_of(uint64_t round) {
+    static char os[24];
+    snprintf(os, sizeof os, "round %llu", (unsigned long long)round);
+    return os;
+}
+
+void sim_agents_change(struct sim_pair *p, unsigned n, uint64_t round) {
+    static const char *const groups[] = {"default", "web", "web\",\"default"};
+    sim_report_all(p->w, 1, n, os_of(round));
+    for (unsigned i = 1; i <= n; i += 3)
+        sim_set_groups(p->m, i, groups[round % 3]);
+}
+
+void sim_agents_check(struct sim_pair *p, unsigned n, uint64_t round) {
+    static const char *const groups[] = {"default\n", "web\n", "web,default\n"};
+    char want[64];
+    snprintf(want, sizeof want, "%s|%u\n", os_of(round), n);
+    CHECK_STR(sim_select(p->m, "select os_name, count(*) from agent where id > 0 group by 1"), want);
+    CHECK_STR(sim_select(p->w, "select os_name, count(*) from agent where id > 0 group by 1"), want);
+    for (unsigned i = 1; i <= n; i += 3)
+        CHECK_STR(sim_row(p->w, i, "`group`"), groups[round % 3]);
 }

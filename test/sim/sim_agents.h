@@ -29,7 +29,7 @@ void sim_set_groups(struct sim_node *m, unsigned id, const char *names);
 /* Why agents differ, or NULL: every running worker has joined, and the master has what it reported; nothing is
  * pending anywhere; all have the agents, names, groups and hashes of the master, and have compared them. */
 const char *sim_agents_difference(struct sim *sim);
-/* Runs until they agree. */
+/* Runs until they agree; a row that counts as told too early meanwhile fails the case. */
 bool sim_agents_agree(struct sim *sim, uint64_t ms);
 /* A master with agents 1 to n and a worker, of one version. They do not run yet. */
 struct sim_pair sim_agents_pair(uint64_t seed, unsigned n, const char *version);
@@ -37,5 +37,10 @@ struct sim_pair sim_agents_pair(uint64_t seed, unsigned n, const char *version);
 struct sim_pair sim_agents_pair_agreed(uint64_t seed, unsigned n, const char *version);
 /* A row of the worker counts as told, and the master has not got it: in words, or NULL. */
 const char *sim_told_too_early(struct sim_node *w, struct sim_node *m);
+
+/* Something for both synchronisations of the first n agents, all of it acknowledged; another each round. */
+void sim_agents_change(struct sim_pair *p, unsigned n, uint64_t round);
+/* It has arrived. */
+void sim_agents_check(struct sim_pair *p, unsigned n, uint64_t round);
 
 #endif
