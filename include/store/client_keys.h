@@ -65,7 +65,7 @@ struct client_keys {
     struct keys_lines lines;
     int64_t walk_id; /* rows up to this one were looked at */
     /* What this file brought. */
-    uint32_t live, gone, bad_lines, added, renamed, changed, removed, refused;
+    uint32_t live, gone, bad_lines, added, renamed, changed, removed, refused, spared;
     uint32_t full_line; /* number of the last line before the first agent that was refused */
     bool full_told;     /* that the store is full was said */
     uint32_t bad_told;  /* number of bad lines that was said last */
@@ -92,7 +92,7 @@ void client_keys_init(struct client_keys *k, struct agents *agents, struct sys *
  *
  * A row without a key is one that the file never had: the master named the agent with its groups, and its
  * line comes later, with the files. It is spared for KEYS_SPARE_S after it was made: what was already written
- * to it would be lost with it.
+ * to it would be lost with it. But not in the place of an agent that the file names.
  *
  * A line whose name and key both differ from the row's is another agent: the row begins anew. An id that
  * occurs twice: the last line stands. New agents beyond the limit are refused, one ERROR line says so. */

@@ -89,7 +89,7 @@ static enum step look(struct client_keys *k, struct error *e) {
     if (keys_state_get(&k->now, k->sys, k->fd, e) != E_OK)
         return failed(k);
     k->live = k->gone = k->bad_lines = 0;
-    k->added = k->renamed = k->changed = k->removed = k->refused = 0;
+    k->added = k->renamed = k->changed = k->removed = k->refused = k->spared = 0;
     k->again_ms = 0;
     k->walk_id = 0;
     k->page = 0;
@@ -184,8 +184,10 @@ static enum err is_spared(struct client_keys *k, int64_t id, bool *spared, struc
     if (err != E_OK || !row)
         return err;
     int64_t age_s = k->sys->wall_ns(k->sys) / 1000000000 - db_int(q, 3);
-    *spared = db_is_null(q, 2) && age_s >= 0 && age_s < KEYS_SPARE_S;
+    *spared = db_is_null(q, 2) && age_s >= 0 && age_s < KEYS_SPARE_S &&
+              k->live + k->spared < k->agents->limit; /* the file's own agents have their places */
     db_done(q);
+    k->spared += *spared;
     if (*spared)
         k->again_ms = sys_mono_ms(k->sys) + KEYS_SPARE_S * 1000u;
     return E_OK;

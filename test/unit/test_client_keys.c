@@ -167,6 +167,18 @@ TEST(a_row_whose_line_comes_later) {
     CHECK_INT(follow(), 1);
 }
 
+/* A master that names agents which are none does not take the places of those in the file. */
+TEST(rows_without_a_line_make_way) {
+    rig_open(false, 4);
+    put("001 web any " K1 "\n");
+    follow();
+    for (int64_t id = 7; id < 10; id++)
+        CHECK_INT(agents_insert(&rig.agents, id, "ghost", NULL, NULL, NULL, 0, &rig.e), E_OK);
+    put("001 web any " K1 "\n002 mail any " K2 "\n010 db any " K1 "\n");
+    follow();
+    CHECK_STR(rig_sql("select id, name from agent where id > 0"), "1|web 2|mail 7|ghost 10|db");
+}
+
 TEST(another_agent_under_the_same_id) {
     static const char *const names[] = {"special"};
     rig_open(true, 100);
