@@ -26,6 +26,7 @@
 /* A string of the master's, whole. */
 struct agent_groups_in {
     struct blob blob;
+    struct log *log; /* for its lines; NULL: the one before was told of a moment ago */
     bool full;
     bool told; /* its result goes to the master: the link it came on still stands */
     uint8_t small[BODY_SMALL_BYTES];
@@ -41,11 +42,12 @@ struct agent_groups_worker {
     struct agent_groups_in now;  /* being applied */
     struct agent_groups_in next; /* came meanwhile, when next_waits */
     bool next_waits;
-    uint32_t mismatches; /* in a row, on this link, since the last full list was asked for */
-    uint64_t started_ns; /* monotonic */
-    uint32_t chunks;     /* that went in, of the string being applied */
-    bool wrote_rows;     /* it had agents */
-    bool was_down;       /* that the store fails was said */
+    struct log_brake brake[2]; /* of rounds, of full lists */
+    uint32_t mismatches;       /* in a row, on this link, since the last full list was asked for */
+    uint64_t started_ns;       /* monotonic */
+    uint32_t chunks;           /* that went in, of the string being applied */
+    bool wrote_rows;           /* it had agents */
+    bool was_down;             /* that the store fails was said */
     /* the growing pause */
     uint32_t full_helped_not; /* full lists in a row that did not help */
     uint64_t full_again_ms;   /* monotonic: not before */

@@ -15,6 +15,8 @@
 #define AGENT_GROUPS_SEND_FULL_TAG "Agent-groups send full"
 #define AGENT_GROUPS_RECV_TAG "Agent-groups recv"
 #define AGENT_GROUPS_RECV_FULL_TAG "Agent-groups recv full"
+/* Lines about one string in so many milliseconds: a hostile peer could fill the log with them. */
+#define AGENT_LINES_MS 500u
 /* What a verdict speaks of. */
 #define AGENT_INFO "agent-info"
 #define AGENT_GROUPS "agent-groups"

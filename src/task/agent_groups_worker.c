@@ -67,7 +67,7 @@ static void explain(struct agent_groups_worker *w) {
 static void ask_for_full(struct agent_groups_worker *w) {
     struct error e;
     if (session_request(w->session, "syn_w_g_c", NULL, 0, NULL, NULL, &e) != E_OK) {
-        log_line(w->env->log, LOG_WARNING, w->env->tag, subtag(&w->now),
+        log_line(w->now.log, LOG_WARNING, w->env->tag, subtag(&w->now),
                  "All agent-groups information could not be requested: %s", e.what);
         return; /* the next comparison tries again */
     }
@@ -76,7 +76,7 @@ static void ask_for_full(struct agent_groups_worker *w) {
     w->full_came = false;
     w->full_ns = w->env->sys->wall_ns(w->env->sys);
     w->mismatches = 0;
-    log_line(w->env->log, LOG_INFO, w->env->tag, subtag(&w->now),
+    log_line(w->now.log, LOG_INFO, w->env->tag, subtag(&w->now),
              "Sent request to obtain all agent-groups information from the master node.");
 }
 
@@ -86,7 +86,7 @@ static void limit_reached(struct agent_groups_worker *w) {
         w->full_helped_not++;
         w->full_again_ms = w->env->loop->now_ms + full_pause_ms(w);
         explain(w);
-        log_line(w->env->log, LOG_WARNING, w->env->tag, subtag(&w->now), "%s", w->why);
+        log_line(w->now.log, LOG_WARNING, w->env->tag, subtag(&w->now), "%s", w->why);
     }
     if (w->env->loop->now_ms >= w->full_again_ms)
         ask_for_full(w);
@@ -104,10 +104,10 @@ static void take_hash(char out[41], const struct store_job *j) {
 }
 
 static void are_equal(struct agent_groups_worker *w) {
-    log_line(w->env->log, LOG_DEBUG, w->env->tag, subtag(&w->now), "The checksum of both databases match. %s",
+    log_line(w->now.log, LOG_DEBUG, w->env->tag, subtag(&w->now), "The checksum of both databases match. %s",
              w->mismatches ? "Counter reset." : "");
     if (w->full_helped_not)
-        log_line(w->env->log, LOG_INFO, w->env->tag, subtag(&w->now), "Agent groups are the master's again.");
+        log_line(w->now.log, LOG_INFO, w->env->tag, subtag(&w->now), "Agent groups are the master's again.");
     w->mismatches = w->full_helped_not = 0;
     w->full_again_ms = 0;
     w->full_asked = false;
@@ -116,12 +116,12 @@ static void are_equal(struct agent_groups_worker *w) {
 
 static void are_different(struct agent_groups_worker *w) {
     uint32_t limit = w->env->intervals->agent_groups_mismatch_limit;
-    log_line(w->env->log, LOG_DEBUG, w->env->tag, subtag(&w->now),
+    log_line(w->now.log, LOG_DEBUG, w->env->tag, subtag(&w->now),
              "The checksum of master (%s) and worker (%s) are different.", shown(w->master_hash),
              shown(w->hash));
     if (w->mismatches < UINT32_MAX)
         w->mismatches++;
-    log_line(w->env->log, LOG_DEBUG, w->env->tag, subtag(&w->now),
+    log_line(w->now.log, LOG_DEBUG, w->env->tag, subtag(&w->now),
              "Checksum comparison failed (%" PRIu32 "/%" PRIu32 ").", w->mismatches, limit);
     if (w->mismatches >= limit)
         limit_reached(w);
@@ -133,26 +133,26 @@ static void are_different(struct agent_groups_worker *w) {
 static void recalculated(void *arg, struct store_job *j) {
     struct agent_groups_worker *w = arg;
     if (j->err)
-        log_line(w->env->log, LOG_WARNING, w->env->tag, subtag(&w->now),
+        log_line(w->now.log, LOG_WARNING, w->env->tag, subtag(&w->now),
                  "Error executing recalculate agent-group hash command: %s", j->why.what);
     apply_next(w);
 }
 
 static void applied(struct agent_groups_worker *w) {
-    log_line(w->env->log, w->now.full || w->wrote_rows ? LOG_INFO : LOG_CYCLE, w->env->tag, subtag(&w->now),
+    log_line(w->now.log, w->now.full || w->wrote_rows ? LOG_INFO : LOG_CYCLE, w->env->tag, subtag(&w->now),
              "Finished in %.3fs. Updated %" PRIu32 " chunks.", seconds_since(w), w->chunks);
     if (!w->now.full || !w->env->dialect->groups_recalculated) {
         apply_next(w);
         return;
     }
-    log_line(w->env->log, LOG_DEBUG, w->env->tag, subtag(&w->now), "Recalculating agent-group hash.");
+    log_line(w->now.log, LOG_DEBUG, w->env->tag, subtag(&w->now), "Recalculating agent-group hash.");
     submit(w, STORE_GROUPS_RECALCULATE, RECALCULATING, recalculated);
 }
 
 static void hashed(void *arg, struct store_job *j) {
     struct agent_groups_worker *w = arg;
     if (j->err) {
-        log_line(w->env->log, w->was_down ? LOG_DEBUG : LOG_ERROR, w->env->tag, subtag(&w->now),
+        log_line(w->now.log, w->was_down ? LOG_DEBUG : LOG_ERROR, w->env->tag, subtag(&w->now),
                  "Could not obtain data from wazuh-db: %s", j->why.what);
         w->was_down = true;
         applied(w);
@@ -178,13 +178,13 @@ static void tell(struct agent_groups_worker *w, const struct agent_groups_in *in
     text_init(&t, verdict, sizeof verdict);
     bool good = agent_verdict_write(&t, j, AGENT_GROUPS, seconds);
     if (!j->err || in->full || !w->was_down) /* one line for a store that is away all night */
-        agent_verdict_log(w->env->log, w->env->tag, subtag(in), j, AGENT_GROUPS, seconds);
+        agent_verdict_log(in->log, w->env->tag, subtag(in), j, AGENT_GROUPS, seconds);
     w->failures += j->err || j->error_count;
     if (!in->told)
         return;
     const char *command = in->full ? good ? "syn_wgc_e" : "syn_wgc_err" : good ? "syn_w_g_e" : "syn_w_g_err";
     if (session_request(w->session, command, verdict, t.len, NULL, NULL, &e) != E_OK)
-        log_line(w->env->log, LOG_WARNING, w->env->tag, subtag(in), "The master is not told the result: %s",
+        log_line(in->log, LOG_WARNING, w->env->tag, subtag(in), "The master is not told the result: %s",
                  e.what);
     w->kick(w->arg);
 }
@@ -216,7 +216,7 @@ static void written(void *arg, struct store_job *j) {
 }
 
 static void apply(struct agent_groups_worker *w) {
-    log_line(w->env->log, w->now.full ? LOG_INFO : LOG_CYCLE, w->env->tag, subtag(&w->now), "Starting.");
+    log_line(w->now.log, w->now.full ? LOG_INFO : LOG_CYCLE, w->env->tag, subtag(&w->now), "Starting.");
     w->started_ns = w->env->sys->mono_ns(w->env->sys);
     submit(w, STORE_GROUPS_WRITE, WRITING, written);
 }
@@ -228,11 +228,17 @@ static void apply_next(struct agent_groups_worker *w) {
     w->next_waits = false;
     w->now.full = w->next.full;
     w->now.told = w->next.told;
+    w->now.log = w->next.log;
     blob_move(&w->now.blob, &w->next.blob);
     apply(w);
 }
 
 /* ---- requests of the master ---- */
+
+static struct log *log_for(struct agent_groups_worker *w, bool full) {
+    uint32_t held;
+    return log_brake_pass(&w->brake[full], w->env->loop->now_ms, AGENT_LINES_MS, &held) ? w->env->log : NULL;
+}
 
 static void refuse(struct agent_groups_worker *w, const struct message *m) {
     static const char why[] = "agent groups that came before are still being applied";
@@ -245,7 +251,7 @@ static void refuse(struct agent_groups_worker *w, const struct message *m) {
     wazuh_error_set(&error, WAZUH_CLUSTER_ERROR, 3037, why);
     session_reply_error(w->session, m->counter, &error);
     w->failures++;
-    log_line(w->env->log, LOG_WARNING, w->env->tag,
+    log_line(log_for(w, m->cmd == CMD_SYN_G_M_W_C), LOG_WARNING, w->env->tag,
              m->cmd == CMD_SYN_G_M_W_C ? AGENT_GROUPS_RECV_FULL_TAG : AGENT_GROUPS_RECV_TAG, "Refused: %s",
              why);
 }
@@ -262,6 +268,7 @@ void agent_groups_worker_request(struct agent_groups_worker *w, const struct mes
     session_reply(w->session, m->counter, "ok", id, n);
     in->full = m->cmd == CMD_SYN_G_M_W_C;
     in->told = true;
+    in->log = log_for(w, in->full);
     none.err = agent_string_take(w->session, m, &in->blob, &none.why);
     if (none.err)
         tell(w, in, &none, 0);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define TELL_AGAIN_MS 500u /* when the session takes no request now */
-#define LINES_MS 1000u     /* one string's lines in so long: a hostile worker could fill the log with them */
 
 static double seconds_since(const struct agent_info_master *m) {
     return (double)(m->env->sys->mono_ns(m->env->sys) - m->started_ns) / 1e9;
@@ -137,7 +136,7 @@ static void string_named(struct agent_info_master *m, const struct message *mess
     m->started_ns = m->env->sys->mono_ns(m->env->sys);
     m->begun_ns = m->env->sys->wall_ns(m->env->sys);
     uint32_t held;
-    m->log = log_brake_pass(&m->brake, m->env->loop->now_ms, LINES_MS, &held) ? m->env->log : NULL;
+    m->log = log_brake_pass(&m->brake, m->env->loop->now_ms, AGENT_LINES_MS, &held) ? m->env->log : NULL;
     log_line(m->log, LOG_CYCLE, m->tag, AGENT_INFO_TAG, "Starting.");
     if (agent_string_take(m->session, message, &m->blob, &e) == E_OK) {
         apply(m);

@@ -367,9 +367,9 @@ static bool is_no_json(const struct message *m) {
 }
 
 static void error_on_master(struct agent_info_worker *w, const struct message *m) {
-    agent_error_log(w->env->log, w->env->tag, AGENT_INFO_TAG, AGENT_INFO, m);
     if (!take_verdict(w))
         return;
+    agent_error_log(w->env->log, w->env->tag, AGENT_INFO_TAG, AGENT_INFO, m);
     if (is_no_json(m))
         refused(w);
     else

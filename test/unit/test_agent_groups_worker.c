@@ -1,6 +1,7 @@
 /* test_agent_groups_worker.c - agent groups on the worker with a master and a store that are played by hand.
  * Messages are those of the transcript of 4.14.7 and of the reference, sections 4.2, 6 and 14. */
 #include "task/agent_groups_worker.h"
+#include "task/agent_texts.h"
 #include "test/harness/fake_store.h"
 #include "test/harness/harness.h"
 #include "test/harness/integrity_rig.h"
@@ -250,6 +251,23 @@ TEST(a_string_that_is_not_there) {
     end();
 }
 
+/* A master may name what is not there as often as it likes: each is answered, few are news. */
+TEST(strings_by_the_thousand_leave_the_log) {
+    begin("4.14.7");
+    unsigned lines = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        rig_log_clear(rig);
+        name(i % 2 ? "syn_g_m_w" : "syn_g_m_w_c", "4711");
+        told(i % 2 ? "syn_w_g_err " : "syn_wgc_err ",
+             "error while trying to access string under task_id b'4711'.");
+        lines += rig_log_has(rig, "ERROR");
+        rig_pass(rig, 50);
+    }
+    CHECK_INT(lines, 6); /* three of each command in 1.5 s */
+    CHECK_INT(w.failures, 30);
+    end();
+}
+
 TEST(what_cannot_be_applied) {
     begin("4.14.7");
     give("syn_g_m_w", STRING);
@@ -262,6 +280,7 @@ TEST(what_cannot_be_applied) {
     CHECK_INT(store.count, 0); /* neither compared nor recalculated */
     CHECK_INT(w.failures, 2);
     CHECK_INT(w.sync_ms, 0);
+    rig_pass(rig, AGENT_LINES_MS);
     give("syn_g_m_w", STRING); /* a part of it */
     fake_store_answer(
         &store, STORE_GROUPS_WRITE,
@@ -334,6 +353,7 @@ TEST(a_hash_that_cannot_be_read) {
     begin("4.14.7");
     for (int i = 0; i < 7; i++) {
         rig_log_clear(rig);
+        rig_pass(rig, AGENT_LINES_MS);
         give("syn_g_m_w", STRING);
         fake_store_answer(&store, STORE_GROUPS_WRITE, FAKE(.parts = 1, .parts_in_all = 1, .hash = HASH));
         told("syn_w_g_e --", GOOD);
@@ -346,6 +366,7 @@ TEST(a_hash_that_cannot_be_read) {
     CHECK(!w.compared);
     round_of(HASH, HASH);
     rig_log_clear(rig);
+    rig_pass(rig, AGENT_LINES_MS);
     give("syn_g_m_w", STRING);
     fake_store_answer(&store, STORE_GROUPS_WRITE, FAKE(.parts = 1, .parts_in_all = 1, .hash = HASH));
     told("syn_w_g_e --", GOOD);
@@ -498,6 +519,7 @@ TEST(one_may_wait) {
     give("syn_g_m_w", "first");
     give("syn_g_m_w_c", "second");
     FAKE_STORE_LOG(&store, "GROUPS_WRITE first\n");
+    rig_pass(rig, AGENT_LINES_MS);
     const char *id = give_bytes("third", 5);
     say("syn_g_m_w", id, strlen(id));
     struct peer_seen seen;
@@ -508,7 +530,7 @@ TEST(one_may_wait) {
     CHECK(rig_log_has(rig, "WARNING " TAG "Refused: agent groups that came before are still being applied"));
     CHECK_INT(w.failures, 1);
     fake_store_answer(&store, STORE_GROUPS_WRITE, FAKE(.parts = 1, .parts_in_all = 1, .hash = HASH));
-    told("syn_w_g_e --", GOOD);
+    told("syn_w_g_e --", "{\"updated_chunks\": 1, \"error_messages\": [], \"time_spent\": 0.500000}");
     FAKE_STORE_LOG(&store, "GROUPS_HASH\n");
     fake_store_answer(&store, STORE_GROUPS_HASH, FAKE(.hash = HASH));
     FAKE_STORE_LOG(&store, "GROUPS_WRITE second\n");
@@ -611,6 +633,7 @@ TEST(no_request_is_free) {
     }
     while (peer_next(p, &seen))
         ;
+    rig_pass(rig, AGENT_LINES_MS);
     give("syn_g_m_w", STRING);
     fake_store_answer(&store, STORE_GROUPS_WRITE, FAKE(.parts = 1, .parts_in_all = 1, .hash = HASH));
     CHECK(rig_log_has(rig, "WARNING " TAG "The master is not told the result: "));

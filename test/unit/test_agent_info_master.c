@@ -2,6 +2,7 @@
  * hand: permission, strings of every length, every verdict and every silence. Messages are those of the
  * transcript of 4.14.7 and of the reference, sections 4.2 and 6. */
 #include "task/agent_info_master.h"
+#include "task/agent_texts.h"
 #include "test/harness/fake_store.h"
 #include "test/harness/harness.h"
 #include "test/harness/integrity_rig.h"
@@ -209,7 +210,7 @@ TEST(what_goes_well_again_is_no_news) {
     one_round();
     CHECK(rig_log_has(rig, "INFO [Worker w1] [Agent-info sync] Finished in"));
     rig_log_clear(rig);
-    rig_pass(rig, 1000);
+    rig_pass(rig, AGENT_LINES_MS);
     one_round();
     CHECK(!rig_log_has(rig, "INFO"));
     CHECK(rig_log_has(rig, "CYCLE [Worker w1] [Agent-info sync] Finished in 0.000s. Updated 3 chunks.\n"));
@@ -247,7 +248,7 @@ TEST(chunks_that_are_refused) {
     begin();
     one_round();
     rig_log_clear(rig);
-    rig_pass(rig, 1000);
+    rig_pass(rig, AGENT_LINES_MS);
     SEND(STRING);
     fake_store_answer(
         &store, STORE_INFO_WRITE,
@@ -262,7 +263,7 @@ TEST(chunks_that_are_refused) {
     CHECK_INT(m.failures, 1);
     CHECK_INT(m.synced_chunks, 2);
     rig_log_clear(rig);
-    rig_pass(rig, 1000);
+    rig_pass(rig, AGENT_LINES_MS);
     one_round();
     CHECK(rig_log_has(rig, "INFO [Worker w1] [Agent-info sync] Finished in 0.000s. Updated 3 chunks.\n"));
     end();
@@ -281,7 +282,7 @@ TEST(strings_by_the_thousand_leave_the_log) {
         lines += rig_log_has(rig, "ERROR");
         rig_pass(rig, 100);
     }
-    CHECK_INT(lines, 3);
+    CHECK_INT(lines, 6);
     CHECK_INT(m.failures, 30);
     end();
 }
@@ -492,6 +493,6 @@ TEST(the_store_is_done_when_the_session_has_ended) {
     SEND(STRING);
     peer_close(p);
     fake_store_answer(&store, STORE_INFO_WRITE, FAKE(.parts = 3, .parts_in_all = 3));
-    rig_pass(rig, 1000);
+    rig_pass(rig, AGENT_LINES_MS);
     end();
 }

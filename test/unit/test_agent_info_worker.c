@@ -501,6 +501,7 @@ TEST(verdicts_nobody_waits_for) {
     say("syn_m_a_err", "too late");
     ANSWER("ok ---------", "Thanks");
     CHECK_INT(w.state, AI_SEND);
+    CHECK(!rig_log_has(rig, "ERROR"));
     wait_for(new_str);
     verdict(GOOD);
     say("syn_m_a_e", GOOD);
