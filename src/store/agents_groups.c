@@ -363,7 +363,8 @@ enum err agents_apply_groups(struct agents *a, enum groups_mode mode, bool syncr
     size_t used = 0, count = 0, list = json_find(d, obj, "groups"), named = json_find(d, obj, "name");
     int64_t id;
     enum err r = E_OK;
-    if (!agents_number(d, json_find(d, obj, "id"), &id) || d->tokens[list].kind != JSON_ARRAY || list == 0)
+    if (!agents_number(d, json_find(d, obj, "id"), &id) || id == 0 || d->tokens[list].kind != JSON_ARRAY ||
+        list == 0) /* the manager itself is in no group, and no master has a say in a worker's own row */
         return error_set(e, E_VALUE, 0, "an agent's groups without id or groups");
     for (size_t i = json_first(d, list); i && i < d->tokens[list].next && r == E_OK; i = d->tokens[i].next)
         r = count == NAMES_MAX

@@ -247,6 +247,8 @@ TEST(groups_applied_badly) {
         "{\"id\":1}",
         "{\"groups\":[\"default\"]}",
         "{\"id\":\"1\",\"groups\":[\"default\"]}",
+        "{\"id\":0,\"name\":\"localhost\",\"groups\":[\"default\"]}",
+        "{\"id\":-1,\"name\":\"a1\",\"groups\":[\"default\"]}",
         "{\"id\":1,\"groups\":\"default\"}",
         "{\"id\":1,\"groups\":[1]}",
         "{\"id\":1,\"groups\":[\"a b\"]}",
@@ -258,6 +260,7 @@ TEST(groups_applied_badly) {
         if (element(GROUPS_OVERRIDE, bad[i]) != E_VALUE)
             test_fail(__FILE__, __LINE__, "%s: %s", bad[i], e.what);
     IS(1, "web", WEB, "synced");
+    ROWS("SELECT id_agent FROM belongs WHERE id_agent < 1", "");
     for (int64_t id = 4; id <= 30; id++)
         add(id, "aa");
     CHECK_INT(element(GROUPS_OVERRIDE, "{\"id\":31,\"name\":\"a9\",\"groups\":[\"default\"]}"), E_LIMIT);
