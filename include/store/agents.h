@@ -52,6 +52,7 @@ struct agents {
     struct agent_marks info_marks, groups_marks;
     /* Rows written while a batch is on its way to the master, or to the workers: they stay pending. */
     bool watching, groups_watching;
+    int64_t told_id; /* of groups: marked up to here */
     uint32_t watchers;
     uint8_t touched[AGENT_MARKS / 8], groups_touched[AGENT_MARKS / 8];
     int64_t top_id; /* no row has a larger id */
@@ -118,6 +119,7 @@ enum err agents_global_hash(struct agents *a, struct error *e);
 struct agents_read {
     int64_t last_id;
     uint8_t list;      /* which of the three lists (dialect F) */
+    uint8_t seen;      /* bit s: a row with enum sync_status s was among those looked at */
     uint64_t rows;     /* told so far */
     uint64_t too_long; /* rows that no piece has room for, left out: they stay pending */
     bool in_list;
@@ -174,7 +176,8 @@ struct agents_groups_read {
 enum err agents_groups_chunk(struct agents *a, struct agents_groups_read *r, struct text *out, bool *more,
                              struct error *e);
 /* Every row up to r->last_id that was pending when it was read is 'synced'. Called when the data is kept for
- * all workers; what changes in between becomes pending again. */
+ * all workers; what changes in between becomes pending again. A transaction of 256 rows at most: to be called
+ * again until groups_watching is false. */
 enum err agents_groups_told(struct agents *a, const struct agents_groups_read *r, struct error *e);
 
 #endif

@@ -6,7 +6,8 @@
 
 #define HEAD "[{\"data\":["
 #define TAIL "]}]"
-#define HASH_ROOM 49 /* what wazuh-db leaves for the hash, and its own comma */
+#define HASH_ROOM 49   /* what wazuh-db leaves for the hash, and its own comma */
+#define TOLD_ROWS 256u /* in one transaction: all at once would hold the loop up for 0.1 s */
 
 /* One agent that is to be told of. */
 struct entry {
@@ -125,6 +126,7 @@ enum err agents_groups_chunk(struct agents *a, struct agents_groups_read *r, str
     if (r->pending && !r->once && r->last_id == 0) {
         memset(a->groups_touched, 0, sizeof a->groups_touched);
         a->groups_watching = true;
+        a->told_id = 0;
     }
     page_begin(&p, out, HEAD, out->cap, sizeof TAIL - 1);
     err = fill(a, r, own, &p, more, e);
@@ -143,17 +145,23 @@ enum err agents_groups_chunk(struct agents *a, struct agents_groups_read *r, str
 }
 
 enum err agents_groups_told(struct agents *a, const struct agents_groups_read *r, struct error *e) {
-    int64_t id = 0;
-    bool own;
+    int64_t id = a->told_id;
+    bool own, over = false;
     if (!a->groups_watching)
         return E_OK;
     enum err err = agents_begin(a, &own, e);
     if (err != E_OK)
         return err;
-    while ((err = marks_next(a, &a->groups_marks, id, &id, e)) == E_OK && id && id <= r->last_id)
-        if (!marks_has(a->groups_touched, id) && (err = set_synced(a, id, e)) != E_OK)
-            break;
+    for (unsigned i = 0; i < TOLD_ROWS && err == E_OK && !over; i++) {
+        err = marks_next(a, &a->groups_marks, id, &id, e);
+        over = !id || id > r->last_id;
+        if (err == E_OK && !over && !marks_has(a->groups_touched, id))
+            err = set_synced(a, id, e);
+    }
     err = agents_end(a, own, err, e);
-    a->groups_watching = err != E_OK;
+    if (err == E_OK) {
+        a->told_id = id;
+        a->groups_watching = !over;
+    }
     return err;
 }

@@ -129,5 +129,9 @@ enum info_form { FORM_TEXT, FORM_LISTS, FORM_COMMAND };
  * is none, or *full: it did not fit, and r is as before. own: the transaction is the call's own. */
 enum err info_tell_next(struct agents *a, struct agents_read *r, enum info_form form, enum sync_status list,
                         bool own, struct page *p, bool *told, bool *full, struct error *e);
+/* The next 256 rows at most, or as many as out has room for, of the three lists of dialect F; see
+ * agents_read_lists. confirm: they count as synchronised from here on. */
+enum err info_tell_lists(struct agents *a, struct agents_read *r, bool own, bool confirm, struct text *out,
+                         bool *done, struct error *e);
 
 #endif

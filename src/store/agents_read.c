@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define LISTS_ROWS 256u /* of one piece */
+
 void agents_read_begin(struct agents *a, struct agents_read *r) {
     memset(r, 0, sizeof *r);
     if (a->watchers++ == 0) /* what was written during another's round stays so for both */
@@ -118,8 +120,8 @@ static enum err put_row(struct agents *a, struct sqlite3_stmt *q, enum info_form
 
 /* The row of a marked id, if it is pending, and of the list that is asked for (SYNCED: of any). Otherwise
  * *status is SYNCED and the statement is done. own: nobody's unfinished writes are seen. */
-static enum err look(struct agents *a, int64_t id, enum sync_status list, bool own, struct sqlite3_stmt **q,
-                     int *status, struct error *e) {
+static enum err look(struct agents *a, struct agents_read *read, int64_t id, enum sync_status list, bool own,
+                     struct sqlite3_stmt **q, int *status, struct error *e) {
     bool row;
     *status = SYNCED;
     *q = db_stmt(a->db, SQL_INFO_ROW);
@@ -128,6 +130,8 @@ static enum err look(struct agents *a, int64_t id, enum sync_status list, bool o
     if (r != E_OK)
         return r;
     int now = row ? sync_status_of(db_text(*q, COLUMN_SYNC_STATUS, NULL)) : SYNCED;
+    if (now > SYNCED)
+        read->seen |= (uint8_t)(1u << now);
     if (now > SYNCED && (list == SYNCED || now == (int)list)) {
         *status = now;
         return E_OK;
@@ -149,12 +153,14 @@ enum err info_tell_next(struct agents *a, struct agents_read *r, enum info_form 
                         bool own, struct page *p, bool *told, bool *full, struct error *e) {
     int64_t id;
     *told = *full = false;
+    if (list != SYNCED && r->last_id == 0 && r->seen && !(r->seen >> list & 1))
+        return E_OK; /* the first list's rows were all looked at, and none was for this one */
     for (;;) {
         struct sqlite3_stmt *q;
         int status;
         enum err err = marks_next(a, &a->info_marks, r->last_id, &id, e);
         if (err == E_OK && id)
-            err = look(a, id, list, own, &q, &status, e);
+            err = look(a, r, id, list, own, &q, &status, e);
         if (err != E_OK || id == 0)
             return err;
         if (status == SYNCED) {
@@ -196,20 +202,19 @@ enum err agents_read_chunk(struct agents *a, struct agents_read *r, struct text 
     return agents_end(a, own, err, e);
 }
 
-enum err agents_read_lists(struct agents *a, struct agents_read *r, struct text *out, bool *done,
-                           struct error *e) {
+enum err info_tell_lists(struct agents *a, struct agents_read *r, bool own, bool confirm, struct text *out,
+                         bool *done, struct error *e) {
     static const uint8_t lists[] = {SYNCREQ, SYNCREQ_KEEPALIVE, SYNCREQ_STATUS};
     struct page p;
-    bool own, told, full = false;
-    *done = false;
-    enum err err = agents_begin(a, &own, e);
-    if (err != E_OK)
-        return err;
+    bool told, full = false;
+    enum err err = E_OK;
     page_begin(&p, out, "", out->cap, sizeof "]}" - 1);
-    while (err == E_OK && !full && r->list < sizeof lists) {
+    while (err == E_OK && !full && p.rows < LISTS_ROWS && r->list < sizeof lists) {
         err = info_tell_next(a, r, FORM_LISTS, lists[r->list], own, &p, &told, &full, e);
         if (told) {
             r->in_list = true;
+            if (confirm)
+                err = agents_confirm(a, r->last_id, lists[r->list], e);
         } else if (err == E_OK && !full) {
             text_str(out, r->in_list ? "]" : "");
             r->in_list = false;
@@ -220,5 +225,13 @@ enum err agents_read_lists(struct agents *a, struct agents_read *r, struct text 
     *done = err == E_OK && r->list == sizeof lists;
     if (*done)
         text_str(out, r->rows ? "}" : "{}");
-    return agents_end(a, own, err, e);
+    return err;
+}
+
+enum err agents_read_lists(struct agents *a, struct agents_read *r, struct text *out, bool *done,
+                           struct error *e) {
+    bool own;
+    *done = false;
+    enum err err = agents_begin(a, &own, e);
+    return err == E_OK ? agents_end(a, own, info_tell_lists(a, r, own, false, out, done, e), e) : err;
 }

@@ -335,8 +335,9 @@ static void begin(struct embedded *b) {
 static enum step tell(struct embedded *b, struct error *e) {
     if (!b->groups_read)
         return STEP_DONE;
-    b->groups_read = false;
-    return outcome(agents_groups_told(&b->agents, &b->groups, e));
+    enum err err = agents_groups_told(&b->agents, &b->groups, e);
+    b->groups_read = err == E_OK && b->agents.groups_watching;
+    return b->groups_read ? STEP_AGAIN : outcome(err);
 }
 
 static enum step hash(struct embedded *b, struct error *e) {

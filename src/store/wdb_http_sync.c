@@ -7,35 +7,8 @@
 
 /* ---- GET ---- */
 
-/* The next rows of the three lists. Each counts as synchronised from here on, as wazuh-db has it, in the
- * transaction that has read it; one that was written to while the cluster's own batch is on its way stays
- * pending, for that batch. */
-static enum err sync_rows(struct wdb_http *h, struct text *out, bool *done, struct error *e) {
-    static const uint8_t lists[] = {SYNCREQ, SYNCREQ_KEEPALIVE, SYNCREQ_STATUS};
-    struct agents_read *r = &h->read;
-    struct page p;
-    bool told, full = false;
-    enum err err = E_OK;
-    page_begin(&p, out, "", out->cap, sizeof "]}" - 1);
-    while (err == E_OK && !full && h->rows < HTTP_ROWS && r->list < sizeof lists) {
-        err = info_tell_next(h->agents, r, FORM_LISTS, lists[r->list], false, &p, &told, &full, e);
-        if (err == E_OK && told) {
-            r->in_list = true;
-            h->rows++;
-            err = agents_confirm(h->agents, r->last_id, lists[r->list], e);
-        } else if (err == E_OK && !full) {
-            text_str(out, r->in_list ? "]" : "");
-            r->in_list = false;
-            r->last_id = 0;
-            r->list++;
-        }
-    }
-    *done = err == E_OK && r->list == sizeof lists;
-    if (*done)
-        text_str(out, r->rows ? "}" : "{}");
-    return err;
-}
-
+/* Each row counts as synchronised from here on, as wazuh-db has it, in the transaction that has read it; one
+ * that was written to while the cluster's own batch is on its way stays pending, for that batch. */
 enum err http_sync_get(struct wdb_http *h, bool *done, struct error *e) {
     struct db *db = h->agents->db;
     struct text t;
@@ -43,7 +16,7 @@ enum err http_sync_get(struct wdb_http *h, bool *done, struct error *e) {
     if (err)
         return err;
     text_init(&t, h->texts->reply, sizeof h->texts->reply);
-    err = sync_rows(h, &t, done, e);
+    err = info_tell_lists(h->agents, &h->read, false, true, &t, done, e);
     if (err == E_OK)
         err = blob_append(h->out, (const uint8_t *)t.buf, t.len, e);
     if (err == E_OK)

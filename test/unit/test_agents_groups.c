@@ -304,6 +304,32 @@ TEST(groups_told) {
     CHECK(!agents.groups_pending);
 }
 
+/* Marked by transactions of 256 rows; what changes between two of them is told again. */
+TEST(groups_told_of_many) {
+    struct agents_groups_read r = {.pending = true};
+    bool more = true;
+    begin(false);
+    agents.limit = 300;
+    for (int64_t id = 4; id <= 300; id++)
+        add(id, "many");
+    for (int64_t id = 1; id <= 300; id++)
+        good(set(id, GROUPS_OVERRIDE, true, "default"));
+    while (more)
+        chunk(&r, 8192, &more);
+    CHECK_INT(r.rows, 300);
+    good(agents_groups_told(&agents, &r, &e));
+    CHECK(agents.groups_watching);
+    IS(256, "default", DEFAULT, "synced");
+    IS(257, "default", DEFAULT, "syncreq");
+    good(set(2, GROUPS_OVERRIDE, true, "web"));
+    good(set(299, GROUPS_OVERRIDE, true, "web"));
+    good(agents_groups_told(&agents, &r, &e));
+    CHECK(!agents.groups_watching);
+    IS(2, "web", WEB, "syncreq");
+    IS(299, "web", WEB, "syncreq");
+    IS(300, "default", DEFAULT, "synced");
+}
+
 TEST(groups_told_of_all) {
     struct agents_groups_read r = {.once = true};
     bool more;
