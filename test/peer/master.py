@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 
+import agents as tables
 import wire
 
 
@@ -27,6 +28,7 @@ class Session(wire.Link):
         self.checks = []  # metadata received, one per check
         self.answers = []  # 'ok' or the classification that was sent, one per check that was answered
         self.agent_info, self.group_results, self.errors = [], [], []
+        self.full_asked = 0
 
     def on_close(self):
         with self.master.lock:
@@ -48,17 +50,7 @@ class Session(wire.Link):
 
     def push_groups(self, command=b'syn_g_m_w', chunks=None, text=None):
         """Agent groups (6): chunks are replies of wazuh-db, as text."""
-        text = (
-            text
-            if text is not None
-            else json.dumps(
-                {
-                    'set_data_command': 'global set-agent-groups',
-                    'payload': {'mode': 'override', 'sync_status': 'synced'},
-                    'chunks': chunks or [],
-                }
-            )
-        )
+        text = text if text is not None else json.dumps(tables.groups_string(chunks or []))
         return self.ask(command, self.send_string(text.encode()))
 
 
@@ -74,8 +66,9 @@ class Master:
         round_s=0.5,
         timeout=20,
         files=None,
+        agents=None,
     ):
-        """root: folder with etc/ and var/, or None and files = {path: content}. round_s: length of the local
+        """agents: an Agents of its own, which agent information goes into; None: it is only kept. root: folder with etc/ and var/, or None and files = {path: content}. round_s: length of the local
         integrity cycle; one permission per worker and cycle (5.4)."""
         self.root, self.key, self.name, self.cluster, self.version = root, key, name, cluster, version
         self.files = files if files is not None else {}
@@ -84,6 +77,10 @@ class Master:
         self.sessions, self.all_sessions, self.strangers = [], [], 0
         self.attack, self.permit, self.greet, self.answer = None, None, None, None
         self.on_accept = None
+        self.agents = agents
+        self.verdict = (
+            None  # callable(session, info) -> (command, payload) or None, in place of the honest one
+        )
         self.sendsync = None  # callable(text) -> reply text
         self.listener = socket.socket(socket.AF_INET)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -242,16 +239,18 @@ class Master:
         return b'ok', data
 
     def _agent_info(self, s, text):
-        info = json.loads(text)
-        if self.dialect.agent_http != isinstance(info['chunks'], dict):
-            raise ValueError('chunks of another dialect')
+        info, http = json.loads(text), self.dialect.agent_http
+        if not tables.is_info(info, http):
+            raise ValueError('agent information of another dialect')
         s.agent_info.append(info)
-        s.ask(
-            b'syn_m_a_e',
-            json.dumps(
-                {'updated_chunks': len(info['chunks']), 'error_messages': [], 'time_spent': 0.001}
-            ).encode(),
-        )
+        answer = self.verdict(s, info) if self.verdict else ()
+        if answer is None:
+            return
+        if not answer:
+            with self.lock:
+                done = self.agents.apply_info(info['chunks'], http) if self.agents else None
+            answer = b'syn_m_a_e', tables.result(*(done or (len(info['chunks']), [])))
+        s.ask(*answer)
 
     def _groups_result(self, s, data):
         s.group_results.append(data)
@@ -260,8 +259,24 @@ class Master:
     _syn_w_g_e = _syn_w_g_err = _syn_wgc_e = _syn_wgc_err = _groups_result
 
     def _syn_w_g_c(self, s, data):
-        s.spawn(s.push_groups, b'syn_g_m_w_c', ['[{"data":[]}]'])
+        s.full_asked += 1
+        s.spawn(self._full_groups, s)
         return b'ok', b'<SendEntireAgentGroupsTask object at 0x7f0000000000>'
+
+    def _full_groups(self, s):
+        a = self.agents or tables.Agents()
+        with self.lock:
+            chunks = a.groups_chunks(a.rows, self.dialect.agent_http, with_hash=False)
+        s.push_groups(b'syn_g_m_w_c', chunks)
+
+    def groups_round(self):
+        """What changed, and the hash, to every worker that is there."""
+        with self.lock:
+            ids, self.agents.groups_pending = self.agents.groups_pending, set()
+            chunks = self.agents.groups_chunks(ids, self.dialect.agent_http, with_hash=True)
+            there = [s for s in self.sessions if s.added]
+        for s in there:
+            s.push_groups(chunks=chunks)
 
     def nodes(self):
         out = [{'name': self.name, 'type': 'master', 'version': self.version, 'ip': '127.0.0.1'}]

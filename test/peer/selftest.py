@@ -19,6 +19,7 @@ import zlib
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import agents as tables  # noqa: E402
 import wire  # noqa: E402
 from master import Master  # noqa: E402
 from worker import Worker  # noqa: E402
@@ -99,6 +100,17 @@ def vectors():
         blob.startswith(b'a|//@@//|' + zlib.compress(b'x', 1) + b'|@@//@@|b|//@@//|')
         and wire.unpack(blob) == ({'a': b'x', 'b': b''}, {'k': 1}),
     )
+    a = tables.Agents([{'id': 1, 'name': 'a'}, {'id': 2, 'name': 'b'}])
+    none = a.global_hash()
+    a.set_groups(1, ['default'])
+    a.set_groups(2, ['default', 'web'])
+    check(
+        'group hashes (14.3)',
+        none is None
+        and tables.group_hash(['default']) == '37a8eec1'
+        and tables.group_hash(['default', 'web']) == '5288d400'
+        and a.global_hash() == '23bb1d54a4c5340dc7e8c0cb4f696b5b420a3262',
+    )
     # The separator inside a stored (level 0) stream: a member ends where its stream ends.
     odd = wire.package([('a', b'1|@@//@@|2|//@@//|3')], {}, level=0)
     check('separator inside a member', wire.unpack(odd)[0] == {'a': b'1|@@//@@|2|//@@//|3'})
@@ -150,6 +162,44 @@ def dialect(version, folder):
         )
         for s in (session, w.link):
             check(f'{version}: nothing odd', not s.trouble and not s.frames.bare_headers, s.trouble)
+    finally:
+        w.close()
+        m.close()
+
+
+def agents(version):
+    """Rows from worker to master and groups back, in the dialect of the version."""
+    mine = [{'id': n, 'name': f'agent{n}'} for n in range(1, 1001)]
+    m = Master(version=version, agents=tables.Agents(mine))
+    w = Worker(m.port, version=version, agents=tables.Agents(mine)).connect()
+    try:
+        for n in range(1, 1000):
+            w.agents.report(tables.full_row(n))
+        http = m.dialect.agent_http
+        chunks = w.agents.info(http)
+        got = w.agent_info_round()
+        check(
+            f'{version}: agents arrive',
+            got['updated_chunks'] == len(chunks) > (0 if http else 1)
+            and not w.agents.pending
+            and m.agents.rows[7]['os_uname'] == tables.full_row(7)['os_uname']
+            and m.agents.rows[1000] == mine[999],
+            got,
+        )
+        session = m.session('worker1')
+        for n in range(1, 1001):
+            m.agents.set_groups(n, ['default', f'g{n % 7}'])
+        m.groups_round()
+        until(f'{version}: groups arrive', lambda: w.agents.groups == m.agents.groups)
+        until(f'{version}: and are told', lambda: session.group_results)
+        w.agents.groups[5] = ['other']
+        for _ in range(w.mismatch_limit):
+            count = len(session.group_results)
+            m.groups_round()
+            until(f'{version}: a round', lambda: len(session.group_results) > count)
+        until(f'{version}: the full list is asked for and helps', lambda: w.agents.groups == m.agents.groups)
+        check(f'{version}: once', session.full_asked == 1)
+        check(f'{version}: nothing odd', not session.trouble and not w.link.trouble, session.trouble)
     finally:
         w.close()
         m.close()
@@ -283,6 +333,7 @@ def main():
         vectors()
         for version in ('4.4.0', '4.9.2', '4.12.0', '4.13.0', '4.14.7'):
             dialect(version, folder)
+            agents(version)
         src = os.environ.get('WAZUH_SRC')
         if src:
             sys.path.insert(0, os.environ.get('WAZUH_PEER', os.path.join(HERE, '..', 'interop')))

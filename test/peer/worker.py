@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 
+import agents as tables
 import wire
 
 
@@ -37,7 +38,10 @@ class Worker:
         host='127.0.0.1',
         bind=None,
         timeout=20,
+        agents=None,
     ):
+        """agents: an Agents of its own, followed and compared when groups come; None: groups are only
+        kept."""
         self.host, self.port, self.root, self.key, self.name = host, port, root, key, name
         self.cluster, self.version, self.bind, self.timeout = cluster, version, bind, timeout
         self.dialect = wire.Dialect(version)
@@ -45,6 +49,9 @@ class Worker:
         self.on_syn_m_c = None  # hook: called before syn_m_c is answered
         self.on_package = None  # hook: called with the bytes of each package before it is read
         self.tasks, self.accepts, self.reports = set(), [], []
+        self.agents, self.mismatches, self.mismatch_limit = agents, 0, 5
+        if agents:
+            agents.makes_rows = self.dialect.agent_http
         self.free_s = 0.05  # pause between permission requests in sync()
 
     # -- connection --
@@ -211,11 +218,24 @@ class Worker:
         except Exception as e:
             self.outcomes.put(e)
 
+    # -- agent groups (6) --
     def _groups(self, link, text, command):
-        info = json.loads(text)
+        full, told, info = command == b'syn_g_m_w_c', False, json.loads(text)
         self.groups.append((command, info))
-        result = {'updated_chunks': len(info['chunks']), 'error_messages': [], 'time_spent': 0.001}
-        link.ask(b'syn_w_g_e' if command == b'syn_g_m_w' else b'syn_wgc_e', json.dumps(result).encode())
+        if self.agents:
+            updated, errors, told = self.agents.apply_groups(info)
+        else:
+            updated, errors = len(info['chunks']), []
+        link.ask(b'syn_wgc_e' if full else b'syn_w_g_e', tables.result(updated, errors))
+        if told is not False:
+            self._compare(link, told)
+
+    def _compare(self, link, told):
+        """After so many different hashes in a row the whole list is asked for."""
+        self.mismatches = 0 if told == self.agents.global_hash() else self.mismatches + 1
+        if self.mismatches >= self.mismatch_limit:
+            self.mismatches = 0
+            link.ask(b'syn_w_g_c')
 
     # -- agent information (6) --
     def send_agent_info(self, lists=None, chunks=None):
@@ -223,17 +243,47 @@ class Worker:
         string's id."""
         assert self.link.ask(b'syn_a_w_m_p') == b'True'
         full = {'syncreq': [], 'syncreq_keepalive': [], 'syncreq_status': [], **(lists or {})}
-        text = json.dumps(
-            {
-                'set_data_command': 'global sync-agent-info-set',
-                'payload': {},
-                'chunks': full if self.dialect.agent_http else (chunks or []),
-            }
+        ident = self.link.send_string(
+            json.dumps(tables.info_string(full if self.dialect.agent_http else (chunks or []))).encode()
         )
-        ident = self.link.send_string(text.encode())
         answer = self.link.ask(b'syn_a_w_m', ident)
         assert answer == ident, (answer, ident)
         return ident
+
+    def give_string(self, data, timeout=20):
+        """Any bytes as a string of agent information; the verdict, (command, payload)."""
+        before = len(self.accepts)
+        ident = self.link.send_string(data)
+        self.link.ask(b'syn_a_w_m', ident)
+        return self.verdict(before, timeout)
+
+    def verdict(self, before, timeout=20):
+        end = time.monotonic() + timeout
+        while True:
+            got = [a for a in self.accepts[before:] if a[0] in (b'syn_m_a_e', b'syn_m_a_err')]
+            if got:
+                return got[0]
+            if self.link.closed.is_set():
+                raise wire.Closed(self.link.why)
+            if time.monotonic() > end:
+                raise TimeoutError(f'{self.name}: no verdict on its agent information')
+            time.sleep(0.01)
+
+    def agent_info_round(self, timeout=20):
+        """What is pending in agents goes to the master, and counts as told if the master says so. The
+        result."""
+        end = time.monotonic() + timeout
+        while self.link.ask(b'syn_a_w_m_p') != b'True':
+            if time.monotonic() > end:
+                raise TimeoutError(f'{self.name}: no permission for agent information')
+            time.sleep(self.free_s)
+        ids, chunks = sorted(self.agents.pending), self.agents.info(self.dialect.agent_http)
+        command, payload = self.give_string(json.dumps(tables.info_string(chunks)).encode(), timeout)
+        assert command == b'syn_m_a_e', (command, payload)
+        result = json.loads(payload)
+        if not result['error_messages']:
+            self.agents.confirm(ids)
+        return result
 
     def write(self, path, data):
         full = os.path.join(self.root, path)

@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import socket
+import struct
 import time
 
 import lib
 from lib import Node, seconds, wait
+import agents as tables
 import wire
 from master import Master
 
@@ -380,6 +383,226 @@ def test_dialects():
         again(m, w)
         w.stop()
         m.close()
+
+
+# ---- agent information and agent groups (6, 14) --------------------------------------------------------
+class Seat:
+    """A picket worker that keeps its agents itself, as its remoted tells it, and a Python master that knows
+    40 of them."""
+
+    def __init__(self, version):
+        lines = b''.join(b'%03d agent%d any %064x\n' % (n, n, n) for n in range(1, 41))
+        rows = [{'id': n, 'name': f'agent{n}'} for n in range(1, 41)]
+        self.m = Master(
+            files={**lib.some_files(), 'etc/client.keys': lines},
+            key=lib.KEY,
+            version=version,
+            round_s=0.3,
+            agents=tables.Agents(rows),
+        )
+        self.w = Node(
+            'worker',
+            'worker1',
+            master_port=self.m.port,
+            version=version,
+            conf='store = embedded\n',
+            intervals={
+                'worker.sync_agent_info': 1,
+                'worker.sync_agent_groups': 2,
+                'worker.agent_groups_mismatch_limit': 3,
+            },
+        )
+        self.s = self.m.session('worker1')
+        wait(lambda: len(self.list()) == 40, 'the worker to know its agents')
+
+    def list(self, *more):
+        done = self.w.run('agents', '--json', *more)
+        return json.loads(done.stdout) if done.returncode == 0 else []
+
+    def wdb(self, command):
+        """One command to queue/db/wdb (14): its reply."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.w.path('queue/db/wdb'))
+            s.sendall(struct.pack('<I', len(command)) + command.encode())
+            f = s.makefile('rb')
+            return f.read(struct.unpack('<I', f.read(4))[0]).decode()
+
+    def remoted(self, n, **more):
+        """As remoted reports an agent's start."""
+        row = {'id': n, 'connection_status': 'active', 'group_config_status': 'synced', **more}
+        row.update(version='Wazuh v4.14.7', node_name='worker1', sync_status='syncreq')
+        assert self.wdb('global update-agent-data ' + json.dumps(row)) == 'ok'
+
+    def round(self):
+        """One round of groups, and its result."""
+        count = len(self.s.group_results)
+        self.m.groups_round()
+        wait(lambda: len(self.s.group_results) > count, 'the result of a round')
+        return json.loads(self.s.group_results[-1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                assert not self.s.trouble, self.s.trouble
+                assert self.w.stop()
+        finally:
+            self.m.close()
+
+
+def agents_arrive(version):
+    with Seat(version) as k:
+        http, table = k.m.dialect.agent_http, k.m.agents
+        for n in range(1, 31):
+            k.remoted(n, os_name='Debian', agent_ip=f'10.1.1.{n}', labels='"ort":Köln "1"' if n == 3 else '')
+        wait(lambda: table.rows[30].get('connection_status') == 'active', 'agent 30 at the master')
+        assert table.rows[7]['os_name'] == 'Debian' and table.rows[7]['ip'] == '10.1.1.7', table.rows[7]
+        assert table.rows[7]['node_name'] == 'worker1' and table.rows[40] == {'id': 40, 'name': 'agent40'}
+        assert [(x['key'], x['value']) for x in table.rows[3]['labels']] == [('"ort"', 'Köln "1"')]
+        time.sleep(2.5)
+        count = len(k.s.agent_info)
+        time.sleep(2.5)
+        assert len(k.s.agent_info) == count, 'what is confirmed is told again'
+        # not confirmed: told again, with what came meanwhile
+        k.m.verdict = lambda s, info: (b'syn_m_a_err', b'error processing agent-info chunks: no')
+        assert (
+            k.wdb(
+                'global update-connection-status {"id":7,"connection_status":"disconnected",'
+                '"sync_status":"syncreq","status_code":4}'
+            )
+            == 'ok'
+        )
+        wait(lambda: len(k.s.agent_info) > count, 'it to be told')
+        k.remoted(8, os_name='Alpine')
+        k.m.verdict = None
+        wait(lambda: table.rows[7]['connection_status'] == 'disconnected', 'agent 7 to be told again')
+        wait(lambda: table.rows[8]['os_name'] == 'Alpine', 'agent 8')
+        # no verdict at all, and the link goes: told on the next one
+        k.m.verdict = lambda s, info: None
+        count = len(k.s.agent_info)
+        k.remoted(9, os_name='Void')
+        wait(lambda: len(k.s.agent_info) > count, 'agent 9 to be told')
+        k.m.verdict = None
+        k.s.close()
+        wait(lambda: table.rows[9]['os_name'] == 'Void', 'agent 9 to be told on the next link')
+        k.s = k.m.session('worker1')
+        if http:  # the lesser lists
+            assert (
+                k.wdb(
+                    'global update-keepalive {"id":10,"connection_status":"active",'
+                    '"sync_status":"syncreq_keepalive"}'
+                )
+                == 'ok'
+            )
+            wait(lambda: table.rows[10].get('seen_alive'), 'a keepalive')
+            assert k.s.agent_info[-1]['chunks'] == {
+                'syncreq_keepalive': [{'id': 10, 'version': 'Wazuh v4.14.7'}]
+            }
+
+
+@seconds(60)
+def test_agents_arrive():
+    agents_arrive('4.14.7')
+
+
+@seconds(60)
+def test_agents_arrive_as_texts():
+    agents_arrive('4.9.2')
+
+
+def groups_arrive(version):
+    with Seat(version) as k:
+        table = k.m.agents
+        for n in range(1, 41):
+            table.set_groups(n, ['default', f'g{n % 3}'])
+        got = k.round()
+        assert set(got) == {'updated_chunks', 'error_messages', 'time_spent'}, got
+        assert got['updated_chunks'] == 1 and got['error_messages'] == [], got
+        assert all(a['groups'] == ['default', f'g{int(a["id"]) % 3}'] for a in k.list())
+        assert (
+            json.loads(k.wdb('global sync-agent-groups-get {"get_global_hash": true}')[3:])[0]['hash']
+            == table.global_hash()
+        )
+        k.round()
+        assert k.s.full_asked == 0
+        # what the worker missed comes with the full list, after three rounds that differ
+        table.groups[5] = ['g1', 'default']
+        for n in range(3):
+            assert k.s.full_asked == 0
+            k.round()
+        wait(lambda: k.list('--id', '5')[0]['groups'] == ['g1', 'default'], 'the full list')
+        assert k.s.full_asked == 1
+        assert k.round()['error_messages'] == [] and k.s.full_asked == 1
+        # an agent whose line in client.keys comes later
+        table.rows[50] = {'id': 50, 'name': 'late-one'}
+        table.set_groups(50, ['default'])
+        got = k.round()
+        if k.m.dialect.agent_http:
+            assert got['error_messages'] == [] and k.list('--id', '50')[0]['groups'] == ['default'], got
+        else:  # it cannot know its name
+            assert len(got['error_messages']) == 1 and not k.list('--id', '50'), got
+
+
+@seconds(60)
+def test_groups_arrive():
+    groups_arrive('4.14.7')
+
+
+@seconds(60)
+def test_groups_arrive_without_names():
+    groups_arrive('4.9.2')
+
+
+def test_groups_refused():
+    with Seat('4.14.7') as k:
+        k.m.agents.set_groups(1, ['default'])
+        k.round()
+        before = k.list()
+        good = k.m.agents.groups_chunks([1], True, True)
+        text = tables.groups_string(good)
+
+        def gives(what):
+            count = len(k.s.group_results)
+            k.s.push_groups(text=what if isinstance(what, str) else json.dumps(what))
+            wait(lambda: len(k.s.group_results) > count, 'a result')
+            return k.s.group_results[-1]
+
+        for wrong in (
+            '',
+            '{}',
+            '[1]',
+            json.dumps(text)[:-1],
+            {**text, 'set_data_command': 'global sync-agent-info-set'},
+            {**text, 'set_data_command': 'global sql delete from agent'},
+            {**text, 'payload': {'mode': 'remove', 'sync_status': 'synced'}},
+            {**text, 'payload': {'mode': 'override', 'sync_status': 'syncreq'}},
+            {**text, 'payload': 7},
+            {**text, 'chunks': {}},
+            {**text, 'chunks': [7]},
+        ):
+            assert gives(wrong).startswith(b'error while trying to load JSON'), (wrong, k.s.group_results[-1])
+        for entry in (
+            {'id': 0, 'name': 'localhost', 'groups': ['default']},
+            {'id': -1, 'name': 'x1', 'groups': ['default']},
+            {'id': 1, 'name': 'agent1', 'groups': ['../../etc']},
+            {'id': 1, 'name': 'agent1', 'groups': ['a,b']},
+            {'id': 1, 'name': 'agent1', 'groups': 'default'},
+            {'id': 1, 'name': 'agent1', 'groups': [7]},
+            {'id': 1, 'name': 'agent1', 'groups': ['x'] * 129},
+            {'id': 60, 'name': 'a b', 'groups': ['default']},
+            {'id': '1', 'groups': ['default']},
+            7,
+        ):
+            bad = json.dumps([{'data': [entry]}])
+            got = json.loads(gives({**text, 'chunks': [bad] + good}))
+            assert got['updated_chunks'] == 1 and len(got['error_messages']) == 1, (entry, got)
+        assert k.list() == before
+        k.s.ask(b'syn_g_m_w', b'4711')
+        wait(lambda: b'4711' in k.s.group_results[-1], 'the result of nothing')
+        assert k.s.group_results[-1] == b"error while trying to access string under task_id b'4711'."
 
 
 def test_end():

@@ -8,6 +8,7 @@ import zlib
 
 import lib
 from lib import Node, seconds, wait
+import agents as tables
 import wire
 from worker import Worker
 
@@ -355,6 +356,177 @@ def test_dialects():
         except wire.Refused as e:
             assert wire.error_code(e.reply.payload) == 3031, e
         m.stop()
+
+
+# ---- agent information and agent groups (6, 14) --------------------------------------------------------
+class Keeper:
+    """A picket master that keeps 60 agents itself, and a Python worker with a table of the same."""
+
+    def __init__(self, version):
+        lines = b''.join(b'%03d agent%d any %064x\n' % (n, n, n) for n in range(1, 61))
+        files = {**lib.some_files(), 'etc/client.keys': lines}
+        self.m = Node(
+            'master',
+            'keeper',
+            files=files,
+            version=version,
+            conf='store = embedded\n',
+            intervals={'master.agent_group_start_delay': 1, 'master.sync_agent_groups': 1},
+        )
+        wait(lambda: len(self.list()) == 60, 'the master to know its agents')
+        rows = [{'id': n, 'name': f'agent{n}'} for n in range(1, 61)]
+        self.w = Worker(
+            self.m.port, key=lib.KEY, name='worker1', version=version, agents=tables.Agents(rows)
+        ).connect()
+        self.w.keepalive(1)
+
+    def list(self, *more):
+        done = self.m.run('agents', '--json', *more)
+        return json.loads(done.stdout) if done.returncode == 0 else []
+
+    def text(self, chunks):
+        return json.dumps(tables.info_string(chunks)).encode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.w.close()
+        if kind is None:
+            assert not self.w.link.trouble, self.w.link.trouble
+            assert self.m.stop()
+
+
+def agents_arrive(version):
+    with Keeper(version) as k:
+        w, http = k.w, k.w.dialect.agent_http
+        labels = [{'id': 3, 'key': 'ort', 'value': 'Köln "1"'}]
+        for n in range(1, 51):
+            w.agents.report(tables.full_row(n, **({'labels': labels} if n == 3 else {})))
+        got = w.agent_info_round()
+        assert set(got) == {'updated_chunks', 'error_messages', 'time_spent'}, got
+        assert got['updated_chunks'] == 1 and got['error_messages'] == [], got
+        one = k.list('--id', '7')[0]
+        assert (one['status'], one['ip'], one['version'], one['node']) == (
+            'active',
+            '10.0.0.8',
+            'Wazuh v4.14.7',
+            'worker1',
+        ), one
+        assert one['last_keepalive'] == 1700000007, one
+        assert len(k.list('--status', 'active')) == 50
+        # who is gone, who is there, and nobody who does not exist
+        w.agents.report({'id': 7, 'connection_status': 'disconnected', 'disconnection_time': 1700000100})
+        w.agents.report({'id': 8}, 'syncreq_keepalive' if http else 'syncreq')
+        w.agents.report(tables.full_row(777))
+        w.agents.report({**tables.full_row(0), 'name': 'mallory'})
+        got = w.agent_info_round()
+        assert got['error_messages'] == [] and got['updated_chunks'] == (2 if http else 1), got
+        assert [a['id'] for a in k.list('--status', 'disconnected')] == ['007']
+        assert (k.list('--id', '8')[0]['last_keepalive'] > 1750000000) == http  # the master's own clock
+        assert len(k.list()) == 60
+
+
+def test_agents_arrive():
+    """Dialect F."""
+    agents_arrive('4.14.7')
+
+
+def test_agents_arrive_as_texts():
+    """Dialect E."""
+    agents_arrive('4.9.2')
+
+
+def agents_refused(version):
+    with Keeper(version) as k:
+        w, http = k.w, k.w.dialect.agent_http
+        good = {'syncreq': [tables.full_row(1)]} if http else tables.cut([tables.full_row(1)])
+        for text in (
+            b'',
+            b'[',
+            b'7',
+            b'[]',
+            b'{}',
+            k.text(good)[:-1],
+            k.text([] if http else {}),  # the other dialect
+            k.text(good).replace(b'sync-agent-info-set', b'set-agent-groups'),
+            k.text(good).replace(b'global sync-agent-info-set', b'global sql delete from agent'),
+        ):
+            command, payload = w.give_string(text)
+            assert command == b'syn_m_a_err' and payload.startswith(
+                b'error while trying to load JSON'
+            ), f'{text[:60]!r}: {command!r} {payload!r}'
+        # a string that was never sent, and one twice
+        before = len(w.accepts)
+        assert w.link.ask(b'syn_a_w_m', b'4711') == b'4711'
+        command, payload = w.verdict(before)
+        assert (command, payload) == (
+            b'syn_m_a_err',
+            b"error while trying to access string under task_id b'4711'.",
+        ), payload
+        ident = w.link.send_string(k.text(good))
+        for want in (b'syn_m_a_e', b'syn_m_a_err'):
+            before = len(w.accepts)
+            w.link.ask(b'syn_a_w_m', ident)
+            assert w.verdict(before)[0] == want
+        # what is wrong with one agent
+        bad = {**tables.full_row(2), 'connection_status': 'dead'}
+        for wrong in (bad, {**bad, 'connection_status': 7}, {'name': 'nobody'}, 7, {**bad, 'id': '2'}):
+            chunks = (
+                {'syncreq': [wrong]} if http else [json.dumps([wrong])] + tables.cut([tables.full_row(3)])
+            )
+            command, payload = w.give_string(k.text(chunks))
+            got = json.loads(payload)
+            assert command == b'syn_m_a_e' and len(got['error_messages']) == 1, (wrong, command, payload)
+            assert got['updated_chunks'] == (0 if http else 1), (wrong, payload)
+        assert [a['id'] for a in k.list('--status', 'active')] == (['001'] if http else ['001', '003'])
+
+
+def test_agents_refused():
+    agents_refused('4.14.7')
+
+
+def test_agents_refused_as_texts():
+    agents_refused('4.9.2')
+
+
+def groups_arrive(version):
+    with Keeper(version) as k:
+        m, w = k.m, k.w
+        for group in ('web', 'eu'):
+            m.write({f'etc/shared/{group}/agent.conf': b'<agent_config/>\n'})
+        wait(lambda: m.run('agents', 'group', '001', 'web,eu').returncode == 0, 'the folders to be groups')
+        # all have been in "default" since they were added, which is told to the first who comes
+        wait(lambda: w.agents.groups.get(1) == ['web', 'eu'], 'the groups of agent 1')
+        wait(lambda: w.agents.groups.get(60) == ['default'], 'the groups of the others')
+        rounds = [info for command, info in w.groups if command == b'syn_g_m_w']
+        for info in rounds:
+            assert {**info, 'chunks': []} == tables.groups_string([]), info
+        entries = [e for i in rounds for c in i['chunks'] for e in json.loads(c)[0]['data']]
+        assert all(('name' in e) == w.dialect.agent_http for e in entries), entries[:2]
+        last = json.loads(rounds[-1]['chunks'][-1])[0]
+        assert last['hash'] == w.agents.global_hash(), (last, w.agents.global_hash())
+        # what differs is asked for after five rounds, and nothing else is
+        w.agents.groups[5] = ['web']
+        wait(lambda: w.agents.groups[5] == ['default'], 'the full list', 15)
+        full = [info for command, info in w.groups if command == b'syn_g_m_w_c']
+        assert len(full) == 1 and len(json.loads(full[0]['chunks'][0])[0]['data']) == 60, len(full)
+        assert not any('hash' in json.loads(c)[0] for c in full[0]['chunks'])
+        m.run('agents', 'remove', '060')
+        del w.agents.groups[60]  # as client.keys says
+        count = len(w.groups)
+        wait(lambda: len(w.groups) > count + 1, 'two more rounds')
+        assert json.loads(w.groups[-1][1]['chunks'][-1])[0]['hash'] == w.agents.global_hash()
+
+
+@seconds(60)
+def test_groups_arrive():
+    groups_arrive('4.14.7')
+
+
+@seconds(60)
+def test_groups_arrive_without_names():
+    groups_arrive('4.9.2')
 
 
 def test_end():
