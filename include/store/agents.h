@@ -45,6 +45,7 @@ struct agents {
     bool hash_known;     /* hash holds the global hash */
     bool hash_is_null;
     char hash[GROUPS_HASH_BYTES];
+    uint64_t made;    /* rows that came with the master's groups, before their line in client.keys */
     uint64_t changes; /* grows with every change to a row, so that figures shown can be kept until it does */
     /* The rest is their own. Which rows may be pending: the tables have no index over it, and to look through
      * 20,000 wide rows every 10 seconds for the few that are costs more than all other work. A mark is set

@@ -69,8 +69,10 @@ struct client_keys {
     uint32_t full_line; /* number of the last line before the first agent that was refused */
     bool full_told;     /* that the store is full was said */
     uint32_t bad_told;  /* number of bad lines that was said last */
-    uint64_t again_ms; /* monotonic: the same file is followed again, because rows were spared; 0: none was */
-    int64_t page;      /* seen tells of the ids page * 65536 to page * 65536 + 65535 */
+    uint64_t again_ms;  /* monotonic: the same file is followed again, because rows were spared, or were made
+                         * since; 0: neither */
+    uint64_t made;      /* of agents, when it was looked at */
+    int64_t page;       /* seen tells of the ids page * 65536 to page * 65536 + 65535 */
     uint8_t seen[65536 / 8];
 };
 /* Also removes what a power cut may have left of a change to the file: it is full of keys. */
@@ -92,7 +94,8 @@ void client_keys_init(struct client_keys *k, struct agents *agents, struct sys *
  *
  * A row without a key is one that the file never had: the master named the agent with its groups, and its
  * line comes later, with the files. It is spared for KEYS_SPARE_S after it was made: what was already written
- * to it would be lost with it. But not in the place of an agent that the file names.
+ * to it would be lost with it. But not in the place of an agent that the file names; and after that time the
+ * file is followed again: for an agent that was removed while its groups were on their way no line comes.
  *
  * A line whose name and key both differ from the row's is another agent: the row begins anew. An id that
  * occurs twice: the last line stands. New agents beyond the limit are refused, one ERROR line says so. */

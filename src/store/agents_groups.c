@@ -386,6 +386,7 @@ enum err agents_apply_groups(struct agents *a, enum groups_mode mode, bool syncr
     r = a->count < a->limit ? agents_insert(a, id, given, NULL, "0.0.0.0", NULL, 0, e)
                             : error_set(e, E_LIMIT, 0, "agent %lld refused: there is room for %u agents",
                                         (long long)id, (unsigned)a->limit);
+    a->made += r == E_OK;
     if (r == E_OK)
         r = in_transaction(a, id, mode, names, count, syncreq, e);
     bool done = r == E_OK || r == E_UNKNOWN || r == E_LIMIT;

@@ -76,6 +76,9 @@ static enum step look(struct client_keys *k, struct error *e) {
     struct sys_stat st = {0};
     int r = k->sys->lstatat(k->sys, k->root, CLIENT_KEYS_PATH, &st);
     struct keys_state there = keys_state_of(&st);
+    if (k->made != k->agents->made && !k->again_ms)
+        k->again_ms = sys_mono_ms(k->sys) + KEYS_SPARE_S * 1000u;
+    k->made = k->agents->made;
     bool again = k->again_ms && sys_mono_ms(k->sys) >= k->again_ms;
     if (r == -ENOENT || (r == 0 && !again && keys_state_equal(&there, &k->followed)))
         return STEP_DONE;

@@ -20,11 +20,15 @@ static void everyday(uint64_t seed, const char *version) {
               "1|agent1|default|37a8eec1\n2|agent2|default|37a8eec1\n3|agent3|default|37a8eec1\n");
     /* How agents are, upwards. */
     sim_report(p.w, 2, "Plan 9");
-    sim_tell(p.w, "global update-agent-data {\"id\":3,\"os_name\":\"Minix\",\"version\":\"v1\",\"config_sum\":\"c\","
-                  "\"merged_sum\":\"m\",\"manager_host\":\"h\",\"node_name\":\"w1\",\"agent_ip\":\"10.1.1.1\","
-                  "\"group_config_status\":\"synced\",\"connection_status\":\"active\",\"sync_status\":\"syncreq\",\"labels\":\"k:v\"}");
+    sim_tell(
+        p.w,
+        "global update-agent-data {\"id\":3,\"os_name\":\"Minix\",\"version\":\"v1\",\"config_sum\":\"c\","
+        "\"merged_sum\":\"m\",\"manager_host\":\"h\",\"node_name\":\"w1\",\"agent_ip\":\"10.1.1.1\","
+        "\"group_config_status\":\"synced\",\"connection_status\":\"active\",\"sync_status\":\"syncreq\","
+        "\"labels\":\"k:v\"}");
     CHECK(sim_agents_agree(p.sim, 2 * ROUND_MS));
-    CHECK_STR(sim_row(p.m, 2, "os_name, connection_status, node_name, sync_status"), "Plan 9|active|w1|synced\n");
+    CHECK_STR(sim_row(p.m, 2, "os_name, connection_status, node_name, sync_status"),
+              "Plan 9|active|w1|synced\n");
     CHECK_STR(sim_row(p.m, 3, "os_name, version, ip"), "Minix|v1|10.1.1.1\n");
     CHECK_STR(sim_select(p.m, "select id, key, value from labels"), "3|k|v\n");
     sim_tell(p.w, "global update-connection-status {\"id\":2,\"connection_status\":\"disconnected\","
@@ -40,8 +44,9 @@ static void everyday(uint64_t seed, const char *version) {
     CHECK(sim_agents_agree(p.sim, 2 * ROUND_MS));
     CHECK_STR(sim_row(p.w, 2, "`group`"), "web,default\n");
     /* Agents come, are renamed, and go. */
-    sim_write(p.m, "etc/client.keys", "001 agent1 any 11\n002 other any "
-                                      "00112233445566778899aabbccddeeff00000002\n004 new any 44\n");
+    sim_write(p.m, "etc/client.keys",
+              "001 agent1 any 11\n002 other any "
+              "00112233445566778899aabbccddeeff00000002\n004 new any 44\n");
     CHECK(sim_converges(p.sim, 30000));
     CHECK(sim_agents_agree(p.sim, 3 * ROUND_MS));
     CHECK_STR(sim_select(p.w, "select id, name, `group` from agent where id > 0"),
@@ -80,7 +85,8 @@ static void many(uint64_t seed, const char *version) {
         text_init(&t, data, sizeof data);
         for (unsigned k = i; k < i + 100; k++)
             text_format(&t, "%s{\"id\":%u,\"groups\":[\"web\",\"default\"]}", k > i ? "," : "", k);
-        sim_tell(p.m, "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[%s]}",
+        sim_tell(p.m,
+                 "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[%s]}",
                  data);
     }
     sim_report_all(p.w, 1, 2000, "second");
@@ -102,7 +108,6 @@ TEST(two_thousand_agents_4_9) {
     many(5, "4.9.2");
 }
 
-
 /* ---- several workers ---- */
 
 static struct sim_node *add_worker(struct sim *sim, const char *name) {
@@ -123,8 +128,10 @@ TEST(each_worker_tells_of_its_own_agents) {
         sim_report(w[i % 3], i, i % 2 ? "odd" : "even");
     sim_set_groups(p.m, 7, "web");
     CHECK(sim_agents_agree(p.sim, FULL_MS)); /* who came late has missed what was told */
-    CHECK_STR(sim_select(p.m, "select node_name, count(*) from agent where os_name is not null and id > 0 group by 1"),
-              "w1|10\nw2|10\nw3|10\n");
+    CHECK_STR(
+        sim_select(p.m,
+                   "select node_name, count(*) from agent where os_name is not null and id > 0 group by 1"),
+        "w1|10\nw2|10\nw3|10\n");
     /* An agent moves: what its new node says of it counts, at the master and nowhere else. */
     sim_report(w[1], 3, "moved");
     CHECK(sim_until(p.sim, 2 * ROUND_MS, 500, has_moved, p.m));
@@ -196,6 +203,18 @@ TEST(groups_that_differ_are_mended_4_14) {
 
 TEST(groups_that_differ_are_mended_4_9) {
     differs(9, "4.9.2", 2);
+}
+
+/* Groups of an agent that were still on their way when it was removed: its row has no line, and goes. */
+TEST(groups_of_an_agent_that_is_gone) {
+    struct sim_pair p = sim_agents_pair_agreed(16, 3, "4.14.7");
+    sim_tell(p.w, "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"synced\",\"data\":["
+                  "{\"id\":55,\"name\":\"gone\",\"groups\":[\"web\"]}]}");
+    CHECK_STR(sim_row(p.w, 55, "name, `group`"), "gone|web\n");
+    sim_run(p.sim, 200000);
+    CHECK_STR(sim_row(p.w, 55, "name"), "gone\n"); /* its line might still come */
+    CHECK(sim_agents_agree(p.sim, 150000));
+    CHECK_STR(sim_row(p.w, 55, "name"), "");
 }
 
 /* An agent that the master does not know: no full list helps, so they become rare; when it is gone all is
@@ -273,7 +292,8 @@ TEST(a_master_whose_store_is_newer) {
     CHECK(strstr(sim_status(p.m), "has version 8, newer than 7"));
     CHECK(sim_log_count(p.m, "ERROR") <= 2); /* the other: nothing can be read for the workers */
     CHECK_INT(sim_log_count(p.w, "ERROR"), 0);
-    CHECK_STR(sim_select(p.w, "select sync_status, count(*) from agent where id > 0 group by 1"), "syncreq|20\n");
+    CHECK_STR(sim_select(p.w, "select sync_status, count(*) from agent where id > 0 group by 1"),
+              "syncreq|20\n");
     CHECK_INT(sim_log_count(p.w, "Connection closed"), 0);
     char *after = test_read_file(path, &after_n);
     CHECK(before_n == after_n && memcmp(before, after, after_n) == 0); /* left as it is */
@@ -308,7 +328,8 @@ TEST(a_worker_whose_store_is_damaged) {
     CHECK(sim_agents_agree(p.sim, FULL_MS));
     sim_stop(p.w);
     sim_rename(p.w, DB, DB ".whole");
-    sim_write(p.w, DB, "this is no database, though it is long enough to be looked at as if it were one .......");
+    sim_write(p.w, DB,
+              "this is no database, though it is long enough to be looked at as if it were one .......");
     sim_start(p.w);
     CHECK(!sim_store_is_open(p.w));
     sim_set_groups(p.m, 3, "web");
@@ -321,7 +342,8 @@ TEST(a_worker_whose_store_is_damaged) {
     CHECK_STR(sim_row(p.m, 4, "os_name"), "alive\n");
     sim_run(p.sim, 300000);
     CHECK(sim_joined(p.w));
-    CHECK(sim_log_count(p.w, "ERROR") <= 2); /* once each, though every round fails: what is sent, what is told */
+    CHECK(sim_log_count(p.w, "ERROR") <=
+          2); /* once each, though every round fails: what is sent, what is told */
     CHECK(sim_log_count(p.m, "ERROR") <= 1);
     CHECK(strstr(sim_status(p.w), "\"why\""));
     sim_remove(p.w, DB);
