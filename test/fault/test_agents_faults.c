@@ -1,6 +1,6 @@
-/* test_agents_faults.c - agents of two whole nodes while each system call of one of them fails in turn, once or
- * for a while: what was acknowledged to its services reaches the other, nothing counts as told before it is,
- * hashes agree again. A store that cannot be opened stops nothing else. */
+/* test_agents_faults.c - agents of two whole nodes while each system call of one of them fails in turn, once
+ * or for a while: what was acknowledged to its services reaches the other, nothing counts as told before it
+ * is, hashes agree again. A store that cannot be opened stops nothing else. */
 #include "test/sim/sim_agents.h"
 
 #include <dirent.h>
@@ -50,12 +50,14 @@ static bool told_meanwhile(struct sim_pair *p, const struct fault *f, uint64_t r
                                round & 1 ? "web" : "default"),
                        "ok", 2) == 0;
     return sim_store_is_open(p->w) &&
-           strncmp(sim_ask(p->w,
-                           "global update-agent-data {\"id\":2,\"os_name\":\"late\",\"version\":\"v\","
-                           "\"config_sum\":\"c\",\"merged_sum\":\"m\",\"manager_host\":\"h\",\"node_name\":\"w1\","
-                           "\"agent_ip\":\"any\",\"group_config_status\":\"synced\",\"connection_status\":"
-                           "\"active\",\"sync_status\":\"syncreq\",\"labels\":\"\"}"),
-                   "ok", 2) == 0;
+           strncmp(
+               sim_ask(
+                   p->w,
+                   "global update-agent-data {\"id\":2,\"os_name\":\"late\",\"version\":\"v\","
+                   "\"config_sum\":\"c\",\"merged_sum\":\"m\",\"manager_host\":\"h\",\"node_name\":\"w1\","
+                   "\"agent_ip\":\"any\",\"group_config_status\":\"synced\",\"connection_status\":"
+                   "\"active\",\"sync_status\":\"syncreq\",\"labels\":\"\"}"),
+               "ok", 2) == 0;
 }
 
 static void check_meanwhile(struct sim_pair *p, const struct fault *f, uint64_t round) {
@@ -154,7 +156,8 @@ static bool has_fired(void *arg) {
 /* The other one runs; the node starts, and its n-th call fails, there or within some seconds. */
 enum when { AT_THE_START, LATER, NEVER };
 
-static enum when start_with_fault(struct sim_pair *p, struct sim_node *n, uint64_t at, int os, bool *refused) {
+static enum when start_with_fault(struct sim_pair *p, struct sim_node *n, uint64_t at, int os,
+                                  bool *refused) {
     const struct fault f = {.os = os};
     struct error e;
     enum when when = AT_THE_START;

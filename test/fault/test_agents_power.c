@@ -1,6 +1,7 @@
-/* test_agents_power.c - agents of two whole nodes, one of which loses its power during a round, before each of
- * its calls: its database opens again, what was acknowledged to its services reaches the other, hashes agree
- * again. Once with every write on disk as it was made, once with what was not flushed lost, or lost in part.
+/* test_agents_power.c - agents of two whole nodes, one of which loses its power during a round, before each
+ * of its calls: its database opens again, what was acknowledged to its services reaches the other, hashes
+ * agree again. Once with every write on disk as it was made, once with what was not flushed lost, or lost in
+ * part.
  */
 #include "test/harness/power.h"
 #include "test/sim/sim_agents.h"
@@ -17,7 +18,8 @@ static void need_agreement(struct sim_pair *p, uint64_t at) {
 /* ---- all that was written is there ---- */
 
 /* The power goes before the n-th call; nothing from there on reaches the disk. Returns how many there are. */
-static uint64_t kill_sweep(uint64_t seed, bool of_master, uint64_t first, uint64_t step, const char *version) {
+static uint64_t kill_sweep(uint64_t seed, bool of_master, uint64_t first, uint64_t step,
+                           const char *version) {
     struct sim_pair p = sim_agents_pair_agreed(seed, AGENTS, version);
     struct sim_node *n = of_master ? p.m : p.w;
     struct faults *f = &n->faults;
@@ -110,7 +112,7 @@ TEST(the_worker_loses_what_was_not_flushed) {
 }
 
 TEST(the_worker_loses_some_of_what_was_not_flushed) {
-        CHECK(power_sweep(6, false, POWER_LOSES_SOME, "4.14.7") > 10);
+    CHECK(power_sweep(6, false, POWER_LOSES_SOME, "4.14.7") > 10);
 }
 
 TEST(the_master_loses_what_was_not_flushed) {

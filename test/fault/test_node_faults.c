@@ -268,11 +268,11 @@ TEST(each_call_of_the_worker_fails_EIO_2) {
 }
 
 TEST(each_call_of_the_worker_fails_ENOSPC) {
-    CHECK(sweep(false, ENOSPC, 1, 2) > 300);
+    CHECK(sweep(false, ENOSPC, 1, 4) > 300);
 }
 
 TEST(each_call_of_the_worker_fails_EACCES) {
-    CHECK(sweep(false, EACCES, 2, 2) > 300);
+    CHECK(sweep(false, EACCES, 3, 4) > 300);
 }
 
 TEST(each_call_of_the_master_fails_EIO) {
@@ -280,7 +280,7 @@ TEST(each_call_of_the_master_fails_EIO) {
 }
 
 TEST(each_call_of_the_master_fails_EACCES) {
-    CHECK(sweep(true, EACCES, 1, 2) > 200);
+    CHECK(sweep(true, EACCES, 1, 4) > 200);
 }
 
 TEST(the_workers_disk_is_full_from_some_call_on) {

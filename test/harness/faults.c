@@ -79,11 +79,13 @@ ENTRY(int, lock_range, (struct sys * s, int fd, enum sys_lock how, uint64_t at, 
 ENTRY(int64_t, free_bytes, (struct sys * s, int fd), (&f->real, fd))
 ENTRY_NET(int, listen, (struct sys * s, const struct sys_addr *a, int backlog), (&f->real, a, backlog))
 ENTRY_NET(int, accept, (struct sys * s, int fd, struct sys_addr *peer), (&f->real, fd, peer))
-ENTRY_NET(ptrdiff_t, recv, (struct sys * s, int fd, void *buf, size_t n), (&f->real, fd, buf, shortened(f, n)))
+ENTRY_NET(ptrdiff_t, recv, (struct sys * s, int fd, void *buf, size_t n),
+          (&f->real, fd, buf, shortened(f, n)))
 ENTRY_NET(ptrdiff_t, send, (struct sys * s, int fd, const void *buf, size_t n),
-      (&f->real, fd, buf, shortened(f, n)))
+          (&f->real, fd, buf, shortened(f, n)))
 ENTRY_NET(int, sockopt_set, (struct sys * s, int fd, enum sys_sockopt o, int value), (&f->real, fd, o, value))
-ENTRY_NET(int, sockopt_get, (struct sys * s, int fd, enum sys_sockopt o, int *value), (&f->real, fd, o, value))
+ENTRY_NET(int, sockopt_get, (struct sys * s, int fd, enum sys_sockopt o, int *value),
+          (&f->real, fd, o, value))
 ENTRY_NET(int, local_addr, (struct sys * s, int fd, struct sys_addr *out), (&f->real, fd, out))
 ENTRY(int, poll, (struct sys * s, struct sys_poll *fds, size_t n, int timeout_ms),
       (&f->real, fds, n, timeout_ms))

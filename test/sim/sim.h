@@ -27,7 +27,7 @@ struct sim_node {
     struct sim_host *host;
     struct sys net_sys;   /* the host's table */
     struct faults faults; /* in front of it; calls are counted, and fail when the case says so */
-    struct sys *sys;      /* what the node is started with: faults.sys, unless the case has another before it */
+    struct sys *sys; /* what the node is started with: faults.sys, unless the case has another before it */
     struct cluster_config config;
     struct node *node;   /* NULL: not running */
     struct node *closed; /* memory of one that was closed in order: the next start takes it as it is */

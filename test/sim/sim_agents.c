@@ -135,10 +135,11 @@ void sim_report_all(struct sim_node *n, unsigned first, unsigned last, const cha
 }
 
 void sim_set_groups(struct sim_node *m, unsigned id, const char *names) {
-    sim_tell(m,
-             "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[{\"id\":%u,"
-             "\"groups\":[\"%s\"]}]}",
-             id, names);
+    sim_tell(
+        m,
+        "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[{\"id\":%u,"
+        "\"groups\":[\"%s\"]}]}",
+        id, names);
 }
 
 /* ---- what they make of it ---- */
@@ -206,7 +207,8 @@ const char *sim_told_too_early(struct sim_node *w, struct sim_node *m) {
              "select id, os_name from agent where id > 0 and node_name = '%s' and sync_status = 'synced' "
              "order by id",
              w->config.node_name);
-    snprintf(known, sizeof known, "select id, os_name from agent where id > 0 and node_name = '%s' order by id",
+    snprintf(known, sizeof known,
+             "select id, os_name from agent where id > 0 and node_name = '%s' order by id",
              w->config.node_name);
     const char *line = sim_select(w, told), *other = sim_select(m, known);
     for (size_t n; *line; line += n) {

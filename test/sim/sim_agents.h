@@ -26,8 +26,9 @@ void sim_report_all(struct sim_node *n, unsigned first, unsigned last, const cha
 /* On the master: names is a","b; the workers are to be told. */
 void sim_set_groups(struct sim_node *m, unsigned id, const char *names);
 
-/* Why agents differ, or NULL: every running worker has joined, and the master has what it reported; nothing is
- * pending anywhere; all have the agents, names, groups and hashes of the master, and have compared them. */
+/* Why agents differ, or NULL: every running worker has joined, and the master has what it reported; nothing
+ * is pending anywhere; all have the agents, names, groups and hashes of the master, and have compared them.
+ */
 const char *sim_agents_difference(struct sim *sim);
 /* Runs until they agree; a row that counts as told too early meanwhile fails the case. */
 bool sim_agents_agree(struct sim *sim, uint64_t ms);
