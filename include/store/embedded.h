@@ -11,7 +11,7 @@
 #include "store/wdb_global.h"
 
 #define EMBEDDED_SLICE_ROWS 256u
-#define EMBEDDED_LOCKED_MS 10000u /* so long a job waits for another program that has the file locked */
+#define EMBEDDED_LOCKED_MOST 100u /* so often a slice is tried while another program has the file locked */
 
 struct embedded {
     struct store store; /* first: its ops find the rest */
@@ -28,7 +28,7 @@ struct embedded {
     bool checked;       /* (writing) the first pass found the whole string well-formed */
     bool first_chunk;   /* (reading) nothing is in the blob yet */
     bool chunk_refused; /* (writing) a row of the present chunk was */
-    uint64_t locked_ns; /* (writing) monotonic: the file is found locked since; 0: it is not */
+    uint32_t locked;    /* (writing) times in a row that the file was */
     struct strings_reader reader;
     struct agents_read read;
     bool reading; /* rows are watched: a batch is being read, or on its way to the master */

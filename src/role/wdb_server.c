@@ -40,11 +40,9 @@ static void settle(struct wdb_server *s) {
     if (s->accept_ms == UINT64_MAX && longest_idle(s))
         accept_from(s, 0);
     uint64_t due = s->accept_ms ? s->accept_ms : UINT64_MAX;
-    if (s->locked && s->loop->now_ms + RETRY_MS < due)
-        due = s->loop->now_ms + RETRY_MS;
     for (const struct wdb_peer *p = s->peers; p; p = p->next) {
         uint64_t at = UINT64_MAX;
-        if (p->starved)
+        if (p->starved || (s->locked && p->state == PEER_ASKING))
             at = s->loop->now_ms + RETRY_MS;
         else if (p->state == PEER_WRITING || wdb_peer_is_midway(p))
             at = p->since_ms + WDB_PEER_TIME_MS;
@@ -58,8 +56,7 @@ static void tick(void *arg) {
     uint64_t now = s->loop->now_ms;
     if (s->accept_ms <= now)
         accept_from(s, 0);
-    if (s->locked)
-        loop_work_queue(s->loop, &s->work);
+    loop_work_queue(s->loop, &s->work); /* a command may wait for a file that was locked */
     for (struct wdb_peer *p = s->peers, *next; p; p = next) {
         bool stays = true;
         next = p->next;

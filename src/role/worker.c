@@ -21,6 +21,15 @@ static const char *tag(const struct worker *w) {
 
 /* ---- failing, and trying again ---- */
 
+static void set_keepalive(struct worker *w) {
+    loop_timer_set(w->env->loop, &w->keepalive,
+                   w->env->loop->now_ms + w->env->config->intervals.keep_alive_ms);
+}
+
+static void set_timer(struct worker *w, uint64_t after_ms) {
+    loop_timer_set(w->env->loop, &w->timer, w->env->loop->now_ms + after_ms);
+}
+
 static uint32_t with_jitter(struct worker *w, uint32_t ms) {
     uint32_t random = 0;
     w->env->sys->random(w->env->sys, &random, sizeof random);
@@ -56,7 +65,7 @@ static void retry(struct worker *w, const char *why) {
     if (news)
         snprintf(w->why, sizeof w->why, "%s", why);
     w->state = WORKER_WAITING;
-    loop_timer_set(w->env->loop, &w->timer, w->env->loop->now_ms + pause);
+    set_timer(w, pause);
 }
 
 static void retry_os(struct worker *w, const char *what, int os) {
@@ -124,8 +133,7 @@ static void keepalive_due(void *arg) {
     if (w->state != WORKER_JOINED)
         return;
     unsynced_expire(&w->env->unsynced, w->env->loop->now_ms, w->env->cycle_ms);
-    loop_timer_set(w->env->loop, &w->keepalive,
-                   w->env->loop->now_ms + w->env->config->intervals.keep_alive_ms);
+    set_keepalive(w);
     if (session_request(&w->link.session, "echo-c", "keepalive", 9, keepalive_answered, w, &e) != E_OK)
         keepalive_failed(w, e.what);
     link_kick(&w->link);
@@ -146,8 +154,7 @@ static void joined(struct worker *w) {
     w->pause_ms = 0;
     w->why[0] = '\0';
     loop_timer_stop(w->env->loop, &w->timer);
-    loop_timer_set(w->env->loop, &w->keepalive,
-                   w->env->loop->now_ms + w->env->config->intervals.keep_alive_ms);
+    set_keepalive(w);
     integrity_worker_link_up(w->integrity, &w->link.session, kick, &w->link);
     agent_info_worker_link_up(&w->agent_info, &w->link.session, kick, &w->link);
     agent_groups_worker_link_up(&w->agent_groups, &w->link.session, kick, &w->link);
@@ -196,7 +203,7 @@ static void ended(void *owner, const struct error *why) {
     log_line(w->env->log, LOG_INFO, tag(w), "Main",
              "The connection has been closed. Reconnecting in %u seconds.", (pause + 999) / 1000);
     snprintf(w->why, sizeof w->why, "%s", why->code == E_OK ? "the master closed the connection" : why->what);
-    loop_timer_set(w->env->loop, &w->timer, w->env->loop->now_ms + pause);
+    set_timer(w, pause);
 }
 
 /* ---- commands of the master ---- */
@@ -269,7 +276,7 @@ static void say_hello(struct worker *w) {
     }
     w->link_up = true;
     w->state = WORKER_HELLO;
-    loop_timer_set(w->env->loop, &w->timer, w->env->loop->now_ms + HELLO_MS);
+    set_timer(w, HELLO_MS);
     int n =
         snprintf(text, sizeof text, "%s %s worker %s", c->node_name, c->cluster_name, c->announced_version);
     if (session_request(&w->link.session, "hello", text, (size_t)n, hello_answered, w, &e) != E_OK)
@@ -296,7 +303,7 @@ static void connect_to(struct worker *w) {
         retry(w, "no room in the loop");
         return;
     }
-    loop_timer_set(w->env->loop, &w->timer, w->env->loop->now_ms + CONNECT_MS);
+    set_timer(w, CONNECT_MS);
 }
 
 static void connected(struct worker *w) {
@@ -367,7 +374,7 @@ static void attempt(struct worker *w) {
         retry(w, "no room in the loop");
         return;
     }
-    loop_timer_set(w->env->loop, &w->timer, w->env->loop->now_ms + CONNECT_MS);
+    set_timer(w, CONNECT_MS);
 }
 
 /* ---- opening and closing ---- */

@@ -265,22 +265,15 @@ static enum step apply_slice(struct embedded *b, struct error *e) {
     return STEP_AGAIN;
 }
 
-/* Somebody looks at the file with sqlite3, or copies it. What a job would write is told only once: a real
- * node has marked it as told. */
-static enum step wait_for_lock(struct embedded *b) {
-    uint64_t now = b->agents.sys->mono_ns(b->agents.sys);
-    if (!b->locked_ns)
-        b->locked_ns = now;
-    return now - b->locked_ns < EMBEDDED_LOCKED_MS * 1000000ull ? STEP_WAIT : STEP_FAILED;
-}
-
 static enum step write_string(struct embedded *b, struct error *e) {
     if (!b->checked)
         return check_string(b, e);
     enum err err = db_begin_alone(&b->db, e);
+    /* Somebody looks at the file with sqlite3, or copies it. What a job would write is told only once: a real
+     * node has marked it as told. */
     if (err)
-        return err == E_AGAIN ? wait_for_lock(b) : STEP_FAILED;
-    b->locked_ns = 0;
+        return err == E_AGAIN && b->locked++ < EMBEDDED_LOCKED_MOST ? STEP_WAIT : STEP_FAILED;
+    b->locked = 0;
     enum step step = apply_slice(b, e);
     if (step == STEP_FAILED) {
         db_rollback(&b->db);
@@ -305,7 +298,7 @@ static void begin(struct embedded *b) {
     b->first_chunk = true;
     b->checked = false;
     b->chunk_refused = false;
-    b->locked_ns = 0;
+    b->locked = 0;
     switch (j->work) {
     case STORE_INFO_READ:
         stop_reading(b); /* a batch that was neither confirmed nor released is told again */
