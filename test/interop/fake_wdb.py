@@ -13,6 +13,7 @@ import re
 import socketserver
 import sqlite3
 import struct
+import sys
 import threading
 import time
 
@@ -275,6 +276,10 @@ class Wdb:
 
 class Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads, gone, request_queue_size = True, False, 64
+
+    def handle_error(self, request, address):
+        if not isinstance(sys.exc_info()[1], OSError):  # who asked may die
+            super().handle_error(request, address)
 
 
 class Stream(socketserver.StreamRequestHandler):
