@@ -83,17 +83,22 @@ static void run(void *arg) {
         loop_timer_set(a->env->loop, &a->timer, a->env->loop->now_ms + LOCKED_MS);
 }
 
+/* While another program has the database locked it is tried again, and is no news. */
+static void cannot_follow(struct agent_store *a, const char *path, const struct error *e) {
+    uint32_t held;
+    if (e->code != E_AGAIN && log_brake_pass(&a->brake, a->env->loop->now_ms, 60000, &held))
+        log_line(a->env->log, LOG_ERROR, tag(a), "Agents", "Following %s: %s", path, e->what);
+}
+
 static void follow_keys(void *arg) {
     struct agent_store *a = arg;
     struct error e;
-    uint32_t held;
     switch (client_keys_step(&a->keys, &e)) {
     case STEP_AGAIN:
         loop_work_queue(a->env->loop, &a->keys_work);
         break;
     case STEP_FAILED:
-        if (log_brake_pass(&a->brake, a->env->loop->now_ms, 60000, &held))
-            log_line(a->env->log, LOG_ERROR, tag(a), "Agents", "Following " CLIENT_KEYS_PATH ": %s", e.what);
+        cannot_follow(a, CLIENT_KEYS_PATH, &e);
         break;
     default:
         break;
@@ -105,7 +110,6 @@ static void follow_groups(struct agent_store *a) {
     struct sys *sys = a->env->sys;
     struct sys_stat st;
     struct error e;
-    uint32_t held;
     if (sys->lstatat(sys, a->root, SHARED_PATH, &st) < 0)
         st = (struct sys_stat){.mtime_ns = 1};
     if (a->shared_mtime_ns == (uint64_t)st.mtime_ns && a->shared_ino == st.ino)
@@ -115,8 +119,8 @@ static void follow_groups(struct agent_store *a) {
     if (err == E_OK || (err == E_GONE && !is_master)) { /* a new worker has no folders yet */
         a->shared_mtime_ns = (uint64_t)st.mtime_ns;
         a->shared_ino = st.ino;
-    } else if (log_brake_pass(&a->brake, a->env->loop->now_ms, 60000, &held)) {
-        log_line(a->env->log, LOG_ERROR, tag(a), "Agents", "Following " SHARED_PATH ": %s", e.what);
+    } else {
+        cannot_follow(a, SHARED_PATH, &e);
     }
 }
 
