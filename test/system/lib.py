@@ -38,7 +38,7 @@ INTERVALS = {
     'communication.timeout_receiving_file': 4,
 }
 SYNCED = ('etc/rules', 'etc/decoders', 'etc/lists', 'etc/shared', 'var/multigroups')
-VOLATILE = ('queue/cluster', 'logs', 'var/run')
+VOLATILE = ('queue/cluster', 'queue/db', 'queue/sockets', 'logs', 'var/run')
 BASE = None
 NODES = []
 
