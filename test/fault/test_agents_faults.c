@@ -105,7 +105,7 @@ TEST(each_call_of_the_worker_fails_EIO) {
 }
 
 TEST(each_call_of_the_worker_fails_ENOSPC_4_9) {
-    CHECK(sweep(2, (struct fault){.os = ENOSPC}, 1, 2, "4.9.2") > 100);
+    CHECK(sweep(2, (struct fault){.os = ENOSPC}, 1, 3, "4.9.2") > 100);
 }
 
 TEST(each_call_of_the_master_fails_EIO) {
@@ -117,11 +117,11 @@ TEST(each_call_of_the_master_fails_ENOSPC_4_9) {
 }
 
 TEST(the_workers_disk_is_full_from_each_call_on) {
-    CHECK(sweep(5, (struct fault){.os = ENOSPC, .for_good = true, .disk_only = true}, 1, 2, "4.14.7") > 30);
+    CHECK(sweep(5, (struct fault){.os = ENOSPC, .for_good = true, .disk_only = true}, 1, 3, "4.14.7") > 30);
 }
 
 TEST(the_workers_disk_breaks_at_each_call) {
-    CHECK(sweep(6, (struct fault){.os = EIO, .for_good = true, .disk_only = true}, 2, 2, "4.14.7") > 30);
+    CHECK(sweep(6, (struct fault){.os = EIO, .for_good = true, .disk_only = true}, 2, 3, "4.14.7") > 30);
 }
 
 TEST(the_masters_disk_is_full_from_each_call_on) {
@@ -201,7 +201,7 @@ static void start_sweep(uint64_t seed, bool of_master, int os) {
     enum when when = AT_THE_START;
     sim_stop(p.w), sim_stop(p.m);
     int fds = open_fds();
-    for (uint64_t at = 1; when != NEVER; at += when == LATER ? 5 : 1) {
+    for (uint64_t at = 1; when != NEVER; at += when == LATER ? 9 : 1) {
         bool not_started;
         sim_write_keys(p.m, 1, 3 + at % 2);
         when = start_with_fault(&p, n, at, os, &not_started);

@@ -297,6 +297,9 @@ TEST(a_master_whose_store_is_newer) {
     CHECK_INT(sim_log_count(p.w, "Connection closed"), 0);
     char *after = test_read_file(path, &after_n);
     CHECK(before_n == after_n && memcmp(before, after, after_n) == 0); /* left as it is */
+    sim_stop(p.m); /* without a store it ends, and begins, as ever */
+    sim_start(p.m);
+    CHECK(sim_converges(p.sim, 30000));
     /* Mended while the node runs. */
     set_version(p.m, '7');
     CHECK(sim_agents_agree(p.sim, 30000 + FULL_MS));
@@ -346,6 +349,9 @@ TEST(a_worker_whose_store_is_damaged) {
           2); /* once each, though every round fails: what is sent, what is told */
     CHECK(sim_log_count(p.m, "ERROR") <= 1);
     CHECK(strstr(sim_status(p.w), "\"why\""));
+    sim_stop(p.w);
+    sim_start(p.w);
+    CHECK(sim_converges(p.sim, 30000));
     sim_remove(p.w, DB);
     sim_rename(p.w, DB ".whole", DB);
     CHECK(sim_agents_agree(p.sim, 30000 + FULL_MS));

@@ -139,15 +139,15 @@ TEST(the_master_dies_after_some_turns_4_9) {
 
 /* They stop in good order at any turn, too, and leave nothing (sim_stop looks). */
 TEST(nodes_stop_at_any_turn_of_a_round) {
-    struct sim_pair p = sim_agents_pair(15, 300, "4.14.7");
+    struct sim_pair p = sim_agents_pair(15, 200, "4.14.7");
     p.m->config.intervals.agent_group_start_delay_ms = 3000;
-    for (unsigned n = 0; n < 150; n++) {
+    for (unsigned n = 0; n < 100; n++) {
         char os[24];
         sim_start(p.m), sim_start(p.w);
         sim_run(p.sim, 2500);
         snprintf(os, sizeof os, "stop %u", n);
         if (n > 1)
-            sim_report_all(p.w, 1, 300, os);
+            sim_report_all(p.w, 1, 200, os);
         sim_set_groups(p.m, 1 + n % 3, n & 1 ? "web" : "default");
         sim_run(p.sim, n % 3 * 4000);
         for (unsigned i = 0; i < n; i++)
@@ -165,7 +165,7 @@ TEST(nodes_stop_at_any_turn_of_a_round) {
     sim_start(p.m), sim_start(p.w);
     CHECK(sim_agents_agree(p.sim, 100000));
     CHECK_STR(sim_select(p.m, "select os_name, count(*) from agent where id > 0 group by 1"),
-              "stop 149|300\n");
+              "stop 99|200\n");
 }
 
 /* ---- everything at once ---- */
