@@ -39,7 +39,7 @@ struct agent_groups_worker {
     void *arg;
     uint8_t phase; /* enum in agent_groups_worker.c: nothing, writing, hashing, recalculating */
     struct store_job job;
-    struct loop_timer timer; /* a full list waits a moment */
+    struct loop_timer timer;     /* a full list waits a moment */
     struct agent_groups_in now;  /* being applied */
     struct agent_groups_in next; /* came meanwhile, when next_waits */
     bool next_waits;
