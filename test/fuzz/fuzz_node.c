@@ -1,12 +1,15 @@
 /* fuzz_node.c - a whole node on a simulated network; the input is what its peer says.
  *
  * First byte: bit 0 the node is a worker (else a master), bit 1 the rest are raw bytes. Raw: a length, so
- * many bytes, and again; a length of 0 lets a second pass. Else, after a proper hello: words of a peer that
- * has the key, see act(). Afterwards the node closes, and nothing of it may be left. */
+ * many bytes, and again; a length of 0 lets a second pass. Bit 3: all are of 4.9.2 (else 4.14.7). Else, after
+ * a proper hello: words of a peer that has the key, see act(); and of local programs. Afterwards the node
+ * closes, and nothing of it may be left; nobody was let at the manager's own row, and no worker made an
+ * agent. */
 #include "app/config_items.h"
 #include "app/config_picket.h"
 #include "app/node.h"
 #include "base/bytes.h"
+#include "test/sim/sim_agent_words.h"
 #include "test/sim/sim_guest.h"
 
 #include <ftw.h>
@@ -41,7 +44,10 @@ struct fuzz {
     uint32_t asked[8]; /* counters of the node's requests without reply, the oldest first */
     char asked_for[8][13];
     unsigned asked_count;
-    char task[64]; /* the node's last task id */
+    char task[64];   /* the node's last task id */
+    char string[16]; /* ... and of a string of ours */
+    const char *version;
+    bool edited; /* a local program was let in, which may do more */
 };
 static struct fuzz f;
 
@@ -84,6 +90,8 @@ static void folder_make(void) {
     put("etc/rules/a.xml", "<a/>\n");
     put("etc/shared/default/agent.conf", "<agent_config/>\n");
     put("etc/precious", "untouched");
+    put("etc/client.keys",
+        "001 agent1 any " KEY KEY "\n002 agent2 10.0.0.9 " KEY KEY "\n003 agent3 any " KEY KEY "\n");
 }
 
 static void folder_check(void) {
@@ -139,6 +147,8 @@ static void listen_to_node(void) {
         need(f.heard.genuine);
         if (f.heard.n == 36 && strcmp(f.heard.command, "ok") == 0)
             memcpy(f.task, f.heard.bytes, 37);
+        if (f.heard.n > 0 && f.heard.n <= 10 && strcmp(f.heard.command, "ok") == 0)
+            memcpy(f.string, f.heard.bytes, f.heard.n + 1);
         if (f.heard.counter >= 1000 && f.heard.counter < f.guest.counter)
             continue; /* a reply to us */
         if (f.asked_count == 8) {
@@ -179,10 +189,12 @@ static void answer_well(void) {
 }
 
 static const char *const words[] = {
-    "echo",        "echo-c",     "echo-m",      "new_file",   "file_upd",    "file_end",    "new_str",
-    "str_upd",     "err_str",    "cancel_task", "hello",      "syn_i_w_m_p", "syn_i_w_m",   "syn_i_w_m_e",
-    "syn_i_w_m_r", "syn_m_c_ok", "syn_m_c",     "syn_m_c_e",  "syn_m_c_r",   "syn_a_w_m_p", "syn_w_g_c",
-    "get_nodes",   "get_health", "get_config",  "get_status", "ok",          "err",         "nonsense"};
+    "echo",        "echo-c",      "echo-m",      "new_file",   "file_upd",    "file_end",    "new_str",
+    "str_upd",     "err_str",     "cancel_task", "hello",      "syn_i_w_m_p", "syn_i_w_m",   "syn_i_w_m_e",
+    "syn_i_w_m_r", "syn_m_c_ok",  "syn_m_c",     "syn_m_c_e",  "syn_m_c_r",   "syn_a_w_m_p", "syn_w_g_c",
+    "get_nodes",   "get_health",  "get_config",  "get_status", "ok",          "err",         "nonsense",
+    "syn_a_w_m",   "syn_m_a_e",   "syn_m_a_err", "syn_g_m_w",  "syn_g_m_w_c", "syn_w_g_e",   "syn_w_g_err",
+    "syn_wgc_e",   "syn_wgc_err", "get_agents",  "add_agent",  "del_agent",   "set_groups"};
 #define WORDS (sizeof words / sizeof *words)
 
 #define PATH "/queue/cluster/x/p.zip"
@@ -288,6 +300,132 @@ static void local_word(void) {
     }
 }
 
+/* ---- agents ---- */
+
+/* A string, in two pieces, spoiled where the input says. */
+static void send_string(struct text *t, bool whole) {
+    char part[70000];
+    uint8_t spoil = byte();
+    if (spoil == 1 && t->len)
+        t->buf[byte() * 13u % t->len] ^= 4;
+    f.string[0] = '\0';
+    int n = snprintf(part, sizeof part, "%zu", t->len);
+    guest_ask(&f.guest, "new_str", part, (size_t)n);
+    pass(3);
+    for (size_t at = 0, take, end = t->len - (!whole && t->len > 0); at < end; at += take) {
+        take = min_size(end - at, spoil == 2 ? 200 + at : 60000);
+        n = snprintf(part, sizeof part, "%s ", f.string);
+        memcpy(part + n, t->buf + at, take);
+        guest_ask(&f.guest, "str_upd", part, (size_t)n + take);
+    }
+    pass(3);
+}
+
+static void say_of_agents(bool of_worker, uint8_t op) {
+    static char buf[600000];
+    struct text t;
+    struct agent_words w = {byte, f.version[2] == '1'};
+    text_init(&t, buf, sizeof buf);
+    if (op & 1)
+        agent_words_info(&w, &t);
+    else
+        agent_words_groups(&w, &t);
+    send_string(&t, byte() != 7);
+    guest_ask_text(&f.guest, !of_worker ? "syn_a_w_m" : op & 2 ? "syn_g_m_w" : "syn_g_m_w_c", f.string);
+    pass(3);
+}
+
+/* On queue/db/wdb; what it answers is not looked at. */
+static void command_to_wdb(void) {
+    static char buf[600000];
+    char path[128];
+    struct text t;
+    struct agent_words w = {byte, true};
+    text_init(&t, buf + 4, sizeof buf - 4);
+    agent_words_command(&w, &t);
+    uint32_t n = (uint32_t)t.len;
+    memcpy(buf, &n, sizeof n);
+    snprintf(path, sizeof path, "%s/" WDB_TEXT_SOCKET, f.root);
+    guest_connect_local(&f.local, path);
+    run(5);
+    guest_send(&f.local, buf, n + sizeof n);
+    run(20);
+    guest_close(&f.local);
+    f.edited = true;
+}
+
+static void local_about_agents(void) {
+    static const char *const about[] = {"get_agents", "get_agents", "add_agent", "del_agent", "set_groups"};
+    static char buf[70000];
+    struct text t;
+    struct agent_words w = {byte, true};
+    text_init(&t, buf, sizeof buf);
+    agent_words_local(&w, &t);
+    guest_connect_local(&f.local, f.local_path);
+    run(5);
+    guest_ask(&f.local, about[byte() % 5], t.buf, t.len);
+    run(20);
+    while (guest_hear(&f.local, &f.heard)) {
+    }
+    f.edited = true;
+}
+
+static void verdict(bool of_worker, uint8_t op) {
+    static const char *const by_worker[] = {"syn_w_g_e", "syn_wgc_e", "syn_w_g_err", "syn_wgc_err"};
+    char buf[20000];
+    struct text t;
+    struct agent_words w = {byte, true};
+    text_init(&t, buf, sizeof buf);
+    agent_words_result(&w, &t);
+    guest_ask(&f.guest, !of_worker ? by_worker[op % 4] : op & 2 ? "syn_m_a_err" : "syn_m_a_e", t.buf, t.len);
+}
+
+static void act_of_agents(bool of_worker, uint8_t op) {
+    switch (op & 7) {
+    case 0:
+    case 1:
+        say_of_agents(of_worker, op);
+        break;
+    case 2:
+        verdict(of_worker, (uint8_t)(op >> 3));
+        break;
+    case 3:
+        command_to_wdb();
+        break;
+    case 4:
+        local_about_agents();
+        break;
+    case 5: /* twice, or one that is not complete */
+        guest_ask_text(&f.guest, of_worker ? "syn_g_m_w" : "syn_a_w_m", f.string);
+        break;
+    case 6:
+        guest_ask_text(&f.guest, of_worker ? "syn_g_m_w_c" : op & 8 ? "syn_w_g_c" : "syn_a_w_m_p", "");
+        break;
+    default: /* what a master says to "may I?", and the id of a string */
+        answer("ok", op & 8 ? "True" : "7", op & 8 ? 4 : 1);
+        break;
+    }
+}
+
+/* What must hold whatever was said. */
+static void agents_check(bool is_worker) {
+    struct agent_store *a = &f.node->agent_store;
+    char name[AGENT_NAME_BYTES], ip[AGENT_IP_BYTES];
+    struct error e;
+    int64_t id = 0;
+    unsigned count = 0;
+    if (!a->embedded_is_open)
+        return;
+    need(!db_in_transaction(&a->embedded.db));
+    if (agents_find(&a->embedded.agents, 0, name, NULL, &e) == E_OK && !f.edited)
+        need(strcmp(name, "localhost") == 0);
+    while (agents_next(&a->embedded.agents, id, &id, name, ip, &e) == E_OK && id > 0) {
+        need(is_worker || f.edited || id <= 3);
+        count++;
+    }
+    need(count == a->embedded.agents.count);
+}
+
 /* ---- beginning ---- */
 
 static void become_peer(bool of_worker) {
@@ -295,7 +433,9 @@ static void become_peer(bool of_worker) {
     if (!of_worker) {
         guest_connect(&f.guest, "10.0.0.1", 1516);
         run(5);
-        guest_ask(&f.guest, "hello", "peer wazuh worker 4.14.7", 24);
+        char hello[64];
+        snprintf(hello, sizeof hello, "peer wazuh worker %s", f.version);
+        guest_ask_text(&f.guest, "hello", hello);
         pass(5);
         return;
     }
@@ -312,6 +452,11 @@ static void act(bool of_worker) {
     uint8_t op = byte();
     size_t n;
     const uint8_t *payload;
+    if (op >= 0xc0) {
+        act_of_agents(of_worker, op);
+        pass(3);
+        return;
+    }
     switch (op % 16) {
     case 0:
         n = byte();
@@ -411,6 +556,7 @@ static void open_node(bool is_worker) {
     strcpy(c->master, "10.0.0.1");
     strcpy(c->nodes_json, "[]");
     c->port = 1516;
+    strcpy(c->announced_version, f.version);
     struct node_setup setup = {&f.sys, NULL, c, f.root_fd, f.root, UINT32_MAX, UINT32_MAX, "fuzz"};
     need(node_open(f.node, &setup, &e) == E_OK);
     run(20);
@@ -433,7 +579,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t how = byte();
     bool is_worker = how & 1;
     folder_make();
-    f.task[0] = '\0';
+    f.task[0] = f.string[0] = '\0';
+    f.version = how & 8 ? "4.9.2" : "4.14.7";
+    f.edited = false;
     sim_net_init(&f.net, 1800000000000000000);
     f.host = sim_host_add(&f.net, is_worker ? "10.0.0.2" : "10.0.0.1", 1, &f.sys);
     guest_init(&f.guest, &f.net, is_worker ? "10.0.0.1" : "10.0.0.2", KEY, 2);
@@ -451,6 +599,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     guest_close(&f.local);
     guest_close(&f.guest);
     run(how & 4 ? 10000 : 10);
+    agents_check(is_worker);
     close_node();
     folder_check();
     guest_fini(&f.local);
