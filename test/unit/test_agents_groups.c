@@ -2,6 +2,8 @@
  * sections 6, 14.1, 14.3). Hashes: the section's vector, and others from Python's hashlib. */
 #include "test/unit/agents_rig.h"
 
+#include <sqlite3.h>
+
 #define DEFAULT "37a8eec1"     /* sha256("default") */
 #define DEFAULT_WEB "5288d400" /* sha256("default,web") */
 #define WEB "4b5e57f6"
@@ -279,6 +281,18 @@ static const char *chunk(struct agents_groups_read *r, size_t cap, bool *more) {
 }
 
 #define HASH "23bb1d54a4c5340dc7e8c0cb4f696b5b420a3262"
+
+/* The small board's arena has no large piece left once it has been used for a while. */
+TEST(groups_need_no_large_piece_of_memory) {
+    sqlite3_int64 now, most;
+    begin(false);
+    good(set(1, GROUPS_OVERRIDE, true, "default"));
+    CHECK_INT(sqlite3_status64(SQLITE_STATUS_MALLOC_SIZE, &now, &most, 1), SQLITE_OK);
+    good(set(1, GROUPS_OVERRIDE, true, "default,web"));
+    good(groups_delete(&agents, "web", &e));
+    CHECK_INT(sqlite3_status64(SQLITE_STATUS_MALLOC_SIZE, &now, &most, 0), SQLITE_OK);
+    CHECK(most > 0 && most <= 32 << 10);
+}
 
 TEST(groups_told) {
     struct agents_groups_read r = {.pending = true, .named = true, .with_hash = true};
