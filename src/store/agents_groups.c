@@ -128,6 +128,8 @@ static enum err look(struct agents *a, int64_t id, struct groups_now *now, struc
     memcpy(now->hash, now->has_hash ? hash : "", now->has_hash ? sizeof now->hash : 1);
     now->synced = strcmp(db_text(q, 2, NULL), "synced") == 0;
     now->last_priority = db_is_null(q, 4) ? -1 : db_int(q, 4);
+    if (now->last_priority > INT32_MAX) /* whatever others wrote: there must be some after it */
+        now->last_priority = INT32_MAX;
     now->count = db_int(q, 5);
     return E_OK;
 }

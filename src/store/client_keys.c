@@ -186,8 +186,8 @@ static enum err is_spared(struct client_keys *k, int64_t id, bool *spared, struc
     enum err err = db_step(k->agents->db, q, &row, e);
     if (err != E_OK || !row)
         return err;
-    int64_t age_s = k->sys->wall_ns(k->sys) / 1000000000 - db_int(q, 3);
-    *spared = db_is_null(q, 2) && age_s >= 0 && age_s < KEYS_SPARE_S &&
+    int64_t now = k->sys->wall_ns(k->sys) / 1000000000, made = db_int(q, 3); /* whatever others wrote there */
+    *spared = db_is_null(q, 2) && made <= now && made > now - KEYS_SPARE_S &&
               k->live + k->spared < k->agents->limit; /* the file's own agents have their places */
     db_done(q);
     k->spared += *spared;

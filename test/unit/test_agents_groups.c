@@ -269,6 +269,17 @@ TEST(groups_applied_badly) {
     CHECK_INT(agents.count, 30);
 }
 
+/* A file that others wrote: the highest priority there is has none after it. */
+TEST(groups_priorities_of_others) {
+    begin(false);
+    good(set(1, GROUPS_OVERRIDE, true, "default"));
+    CHECK_INT(sqlite3_exec(db.sql, "UPDATE belongs SET priority = 9223372036854775807", NULL, NULL, NULL), 0);
+    good(set(1, GROUPS_APPEND, true, "web"));
+    ROWS("SELECT count(*) AS n FROM belongs WHERE id_agent = 1", "{\"n\":2}");
+    good(set(1, GROUPS_OVERRIDE, true, "default,web"));
+    IS(1, "default,web", DEFAULT_WEB, "syncreq");
+}
+
 /* ---- telling the workers ---- */
 
 static const char *chunk(struct agents_groups_read *r, size_t cap, bool *more) {

@@ -153,6 +153,7 @@ TEST(a_row_whose_line_comes_later) {
     CHECK_INT(agents_insert(&rig.agents, 9, "old", NULL, NULL, NULL,
                             rig.faults.sys.wall_ns(&rig.faults.sys) / 1000000000 - KEYS_SPARE_S, &rig.e),
               E_OK);
+    CHECK_INT(agents_insert(&rig.agents, 10, "older", NULL, NULL, NULL, INT64_MIN, &rig.e), E_OK);
     put("001 web2 any " K1 "\n");
     follow();
     CHECK_STR(rig_sql("select id, name from agent where id > 0"), "1|web2 7|told 8|ghost");
