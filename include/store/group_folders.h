@@ -15,8 +15,10 @@
  * On a worker only a group without agents: one that the master still names in what it says of agents stays,
  * folders and agent groups reach a worker by different ways.
  *
- * All that can be done is done; the first thing that could not is the error: E_POOL more than GROUPS_MAX
- * folders; E_CHANGED as above; what the store or the system says. Changes are one line in the log. */
+ * All that can be done is done; the first thing that could not is the error: E_LIMIT more than GROUPS_MAX
+ * folders, and nothing more can be done before one of them changes; E_POOL the same, but rows made room, so
+ * that the next call can do more; E_CHANGED as above; what the store or the system says. Changes are one line
+ * in the log. */
 enum err group_folders_follow(struct agents *a, struct sys *sys, struct log *log, int root, bool is_master,
                               struct error *e);
 

@@ -86,7 +86,8 @@ static void run(void *arg) {
 /* While another program has the database locked it is tried again, and is no news. */
 static void cannot_follow(struct agent_store *a, const char *path, const struct error *e) {
     uint32_t held;
-    if (e->code != E_AGAIN && log_brake_pass(&a->brake, a->env->loop->now_ms, 60000, &held))
+    if (e->code == E_LIMIT || /* is not tried again, so it is said now or never */
+        (e->code != E_AGAIN && log_brake_pass(&a->brake, a->env->loop->now_ms, 60000, &held)))
         log_line(a->env->log, LOG_ERROR, tag(a), "Agents", "Following %s: %s", path, e->what);
 }
 
@@ -116,11 +117,13 @@ static void follow_groups(struct agent_store *a) {
         return;
     bool is_master = a->env->config->type == NODE_MASTER;
     enum err err = group_folders_follow(&a->embedded.agents, sys, a->env->log, a->root, is_master, &e);
-    if (err == E_OK || (err == E_GONE && !is_master)) { /* a new worker has no folders yet */
+    if (err == E_GONE && !is_master) /* a new worker has no folders yet */
+        err = E_OK;
+    if (err != E_OK)
+        cannot_follow(a, SHARED_PATH, &e);
+    if (err == E_OK || err == E_LIMIT) { /* of too many folders it is no use to go through all again */
         a->shared_mtime_ns = (uint64_t)st.mtime_ns;
         a->shared_ino = st.ino;
-    } else {
-        cannot_follow(a, SHARED_PATH, &e);
     }
 }
 

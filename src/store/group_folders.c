@@ -218,7 +218,7 @@ enum err group_folders_follow(struct agents *a, struct sys *sys, struct log *log
         log_line(log, LOG_INFO, "Agents", "Groups",
                  "Followed " GROUP_FOLDERS_PATH ": %u groups added, %u removed", f.added, f.removed);
     if (f.refused)
-        error_set(&f.first, E_POOL, 0,
+        error_set(&f.first, f.removed ? E_POOL : E_LIMIT, 0,
                   GROUP_FOLDERS_PATH
                   " has more folders than this board's limit of %u groups: %u are not in the "
                   "store",

@@ -118,11 +118,28 @@ TEST(too_many) {
         snprintf(name, sizeof name, "g%u", i);
         folder(name);
     }
-    CHECK_INT(follow(), E_POOL);
+    CHECK_INT(follow(), E_LIMIT);
     CHECK_STR(rig.e.what,
               "etc/shared has more folders than this board's limit of 1000 groups: 3 are not in the "
               "store");
     CHECK_STR(rig_sql("select count(*) from `group`"), "1000");
+}
+
+/* Rows without a folder make room, but only for the next look. */
+TEST(too_many_at_first) {
+    char name[24];
+    rig_open(true, 10);
+    folder("default");
+    CHECK_INT(follow(), E_OK);
+    for (unsigned i = 0; i + 1 < GROUPS_MAX; i++) {
+        snprintf(name, sizeof name, "ghost%u", i);
+        CHECK_INT(groups_insert(&rig.agents, name, &rig.e), E_OK);
+    }
+    folder("web");
+    CHECK_INT(follow(), E_POOL);
+    CHECK_STR(groups(), "default");
+    CHECK_INT(follow(), E_OK);
+    CHECK_STR(groups(), "default web");
 }
 
 TEST(needing_a_group) {
