@@ -18,6 +18,8 @@ from nodes import HERE, KNOWN, PYTHON, WAYS, Wazuh, add_sources, environment, fr
 AGENTS = 3000
 LISTS = KNOWN >= (4, 13)  # three lists of agents over HTTP; before, chunks of text
 SOON = {'worker.sync_agent_info': 1, 'master.agent_group_start_delay': 1, 'master.sync_agent_groups': 1, 'worker.sync_agent_groups': 2}
+# Without names in what is told of groups an agent must have come with client.keys first.
+LATE = {'master.agent_group_start_delay': 1 if LISTS else 6}
 EMBEDDED = 'store = embedded\n'
 GROUPS = (['default'], ['linux', 'default'], ['windows', 'default', 'linux'])
 READ = 'GET /v1/agents/sync' if LISTS else 'global sync-agent-info-get'
@@ -380,8 +382,7 @@ def test_groups_picket_master():
 def test_groups_wazuh_master():
     """The same of a Wazuh master, in a picket worker's own store; `picket status` compares the hashes."""
     known = [{'id': n, 'name': f'agent-{n}', 'ip': 'any', 'groups': groups_of(n)} for n in range(1, AGENTS + 1)]
-    # Without names in what is told an agent must be in client.keys first.
-    m = node(Wazuh, 'master', known=known, files=files(), intervals={'master.agent_group_start_delay': 1 if LISTS else 6})
+    m = node(Wazuh, 'master', known=known, files=files(), intervals=LATE)
     w = node(Node, 'worker', master_port=m.port)
     LISTS or knows_all(w)
 
@@ -423,9 +424,10 @@ def test_groups_wazuh_master():
 def test_few_groups_wazuh_master():
     """A result that follows at once upon the full list finds the Wazuh master ready for it."""
     known = [{'id': n, 'name': f'agent-{n}', 'groups': ['default']} for n in range(1, 4)]
-    m = node(Wazuh, 'master', known=known, files=files(3), intervals={'worker.agent_groups_mismatch_limit': 1})
+    m = node(Wazuh, 'master', known=known, files=files(3), intervals=LATE)
     w = node(Node, 'worker', master_port=m.port, intervals={'worker.agent_groups_mismatch_limit': 1})
     knows_all(w, 3)
+    wait(lambda: groups_in(w) == {n: ['default'] for n in (1, 2, 3)}, 'the groups to come', 20)
     for turn in range(1, 4):
         set_groups(w, {1: ['windows']}, sync='synced')
         wait(lambda: m.log().count('[Agent-groups send full] Finished') >= turn, 'a full list', 20)
