@@ -11,7 +11,7 @@
 #define TICK_MS 2000u          /* etc/client.keys is looked at so often (one fstat) */
 #define RETRY_MS 30000u        /* between two attempts to open the embedded store */
 #define FIGURES_MS 60000u      /* agents are counted so often while they change */
-#define FIGURES_FRESH_MS 5000u /* ... or when somebody looks and they are older than this */
+#define FIGURES_FRESH_MS 1000u /* ... or when somebody looks and they are older than this */
 #define SHARED_PATH "etc/shared"
 
 static const char *tag(const struct agent_store *a) {
@@ -225,6 +225,17 @@ static void counted(void *arg, struct store_job *j) {
     read_figures(a, &d);
 }
 
+/* Who looks sees how it is, and not how it was when somebody looked before. */
+static void count_at_once(struct agent_store *a) {
+    struct store_job *j = &a->figures_job;
+    struct text reply;
+    text_init(&reply, a->texts.reply, WDB_TEXT_BYTES);
+    wdb_global(&a->embedded.global, j->text, j->text_n, &reply);
+    j->reply = reply.buf;
+    j->reply_n = reply.len;
+    counted(a, j);
+}
+
 static void count_agents(struct agent_store *a) {
     uint64_t now = a->env->loop->now_ms, moved = changes(a);
     if (a->figures_asked || a->env->agents_env.store->down)
@@ -235,15 +246,19 @@ static void count_agents(struct agent_store *a) {
     a->figures_asked = true;
     a->figures_changes = moved;
     int n = snprintf(a->figures_text, sizeof a->figures_text,
-                     "global sql select node_name, sum(connection_status = 'active') as active, "
+                     "global sql select substr(node_name, 1, %u) as node_name, "
+                     "sum(connection_status = 'active') as active, "
                      "sum(connection_status = 'disconnected') as disconnected, "
                      "sum(connection_status = 'pending') as pending, "
                      "sum(connection_status = 'never_connected') as never_connected "
                      "from agent where id > 0 group by node_name order by count(*) desc limit %u",
-                     AGENT_NODES_MAX);
+                     NODE_NAME_BYTES, AGENT_NODES_MAX); /* one more than a name has: it is no node's */
     a->figures_job = (struct store_job){
         .work = STORE_TEXT, .text = a->figures_text, .text_n = (size_t)n, .done = counted, .arg = a};
-    store_submit(a->env->agents_env.store, &a->figures_job);
+    if (a->embedded_is_open)
+        count_at_once(a);
+    else
+        store_submit(a->env->agents_env.store, &a->figures_job);
 }
 
 void agent_store_want_figures(struct agent_store *a) {

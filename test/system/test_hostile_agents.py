@@ -175,10 +175,26 @@ def test_rows_of_others():
             {'syncreq_status': [{'id': 0, 'version': 'x', 'connection_status': 'disconnected'}]},
             {'syncreq': [tables.full_row(n) for n in (-1, 99999, 1 << 31, 1 << 63, 1 << 64)]},
             {'syncreq': [tables.full_row(1, node_name='mallory', last_keepalive=(1 << 63) - 1)]},
+            {'syncreq': [tables.full_row(n, node_name=f'{n}' + 'n' * 15000) for n in range(100, 120)]},
+            {
+                'syncreq': [
+                    tables.full_row(2, version='Wazuh v\x1b[2J', ip='\x1b]0;x\x07\r\n001', node_name='\x7f')
+                ]
+            },
         ):
             command, _ = w.give_string(text(chunks))
             assert command == b'syn_m_a_e'
     served()
+
+    def counted():
+        nodes = json.loads(master.honest.link.ask(b'get_health', b'null'))['nodes']
+        return nodes['honest']['info']['n_active_agents'] > 0
+
+    wait(counted, 'the agents of the honest node to be counted, whatever the others are called', 12)
+    out = master.node.run('agents').stdout
+    assert not [
+        c for c in out if c != '\n' and not c.isprintable()
+    ], 'what peers say goes to the terminal as it is'
 
 
 def test_strings_of_every_shape():
