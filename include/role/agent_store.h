@@ -63,7 +63,7 @@ void agent_store_open(struct agent_store *a, struct role_env *env, int root, con
 /* Nobody has a job in it any more. */
 void agent_store_close(struct agent_store *a);
 
-/* Somebody looks at the figures: they are counted anew when they are older than a few seconds. */
+/* Somebody looks at the figures: they are counted anew when they are older than a second. */
 void agent_store_want_figures(struct agent_store *a);
 /* Of one node; all zero when none of its agents is known. */
 struct agent_count agent_store_of_node(const struct agent_store *a, const char *node);

@@ -225,6 +225,7 @@ def test_information_picket_master():
     chunks = int(re.search(done, w.log())[1])
     assert chunks == 1 if LISTS else chunks > 10, chunks
     assert plausible(m, 'last_sync_agentinfo') == chunks
+    wait(lambda: json.loads(m.run('status', '-j').stdout)['agents']['active'] == AGENTS, 'the status to count them', 3)
     control_shows(m)
 
     changed = [agent(n, version='Wazuh v4.2.0', os_version='13', labels=[], connection_status='pending') for n in range(100, 160)]

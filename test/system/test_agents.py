@@ -99,6 +99,18 @@ def test_add():
         assert [r[:3] for r in rows.fetchall()] == [(4, 'fresh', 'any'), (100, 'second', '10.0.0.9')]
 
 
+def test_status_counts():
+    """What is seen is how it is now, also by the first who looks."""
+    m, w = pair()
+    run(m, 'add', 'counted')
+    for n in (m, w):
+        wait(lambda: names(n) == names(m), 'to know it', 15)
+        time.sleep(1.1)  # so old may figures be
+        assert json.loads(n.run('status', '-j').stdout)['agents']['never_connected'] == len(names(n)), n.role
+    run(m, 'remove', keys(m)[-1].split()[0])
+    wait(lambda: names(w) == names(m), 'the worker to forget it', 15)
+
+
 def test_add_refused():
     m, w = pair()
     before = keys(m)
