@@ -313,7 +313,7 @@ static void send_string(struct text *t, bool whole) {
     guest_ask(&f.guest, "new_str", part, (size_t)n);
     pass(3);
     for (size_t at = 0, take, end = t->len - (!whole && t->len > 0); at < end; at += take) {
-        take = min_size(end - at, spoil == 2 ? 200 + at : 60000);
+        take = min_size(end - at, spoil == 2 && at < 50000 ? 200 + at : 60000);
         n = snprintf(part, sizeof part, "%s ", f.string);
         memcpy(part + n, t->buf + at, take);
         guest_ask(&f.guest, "str_upd", part, (size_t)n + take);

@@ -250,8 +250,17 @@ class Worker:
         assert answer == ident, (answer, ident)
         return ident
 
+    def wait_agent_permission(self, timeout=20):
+        """It is refused until the master has heard that the last verdict came."""
+        end = time.monotonic() + timeout
+        while self.link.ask(b'syn_a_w_m_p') != b'True':
+            if time.monotonic() > end:
+                raise TimeoutError(f'{self.name}: no permission for agent information')
+            time.sleep(self.free_s / 5)
+
     def give_string(self, data, timeout=20):
         """Any bytes as a string of agent information; the verdict, (command, payload)."""
+        self.wait_agent_permission(timeout)
         before = len(self.accepts)
         ident = self.link.send_string(data)
         self.link.ask(b'syn_a_w_m', ident)
@@ -272,11 +281,6 @@ class Worker:
     def agent_info_round(self, timeout=20):
         """What is pending in agents goes to the master, and counts as told if the master says so. The
         result."""
-        end = time.monotonic() + timeout
-        while self.link.ask(b'syn_a_w_m_p') != b'True':
-            if time.monotonic() > end:
-                raise TimeoutError(f'{self.name}: no permission for agent information')
-            time.sleep(self.free_s)
         ids, chunks = sorted(self.agents.pending), self.agents.info(self.dialect.agent_http)
         command, payload = self.give_string(json.dumps(tables.info_string(chunks)).encode(), timeout)
         assert command == b'syn_m_a_e', (command, payload)

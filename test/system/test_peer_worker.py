@@ -457,6 +457,7 @@ def agents_refused(version):
                 b'error while trying to load JSON'
             ), f'{text[:60]!r}: {command!r} {payload!r}'
         # a string that was never sent, and one twice
+        w.wait_agent_permission()
         before = len(w.accepts)
         assert w.link.ask(b'syn_a_w_m', b'4711') == b'4711'
         command, payload = w.verdict(before)
@@ -466,6 +467,7 @@ def agents_refused(version):
         ), payload
         ident = w.link.send_string(k.text(good))
         for want in (b'syn_m_a_e', b'syn_m_a_err'):
+            w.wait_agent_permission()
             before = len(w.accepts)
             w.link.ask(b'syn_a_w_m', ident)
             assert w.verdict(before)[0] == want
