@@ -319,6 +319,9 @@ def test_empty_master_first_round():
     w.stop()
 
 
+PATIENT = {'communication.timeout_receiving_file': 30}  # a loaded machine may need more than the tests' usual 4 s
+
+
 @seconds(90)
 def test_three_thousand_files():
     r = random.Random(3)
@@ -329,8 +332,9 @@ def test_three_thousand_files():
             f'etc/{"lists" if n % 3 else "rules"}/d{n % 40}/f{n}.txt': r.randbytes(n % 3000)
             for n in range(3000)
         },
+        intervals=PATIENT,
     )
-    w = Node('worker', 'big-worker', master_port=m.port)
+    w = Node('worker', 'big-worker', master_port=m.port, intervals=PATIENT)
     began = time.monotonic()
     same(m, w, 60)
     print(f'   3000 files in {time.monotonic() - began:.1f} s, memory {m.rss()} {w.rss()} KiB', flush=True)
