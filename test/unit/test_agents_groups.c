@@ -302,7 +302,7 @@ TEST(groups_need_no_large_piece_of_memory) {
     good(set(1, GROUPS_OVERRIDE, true, "default,web"));
     good(groups_delete(&agents, "web", &e));
     CHECK_INT(sqlite3_status64(SQLITE_STATUS_MALLOC_SIZE, &now, &most, 0), SQLITE_OK);
-    CHECK(most > 0 && most <= 32 << 10);
+    CHECK(most > 0 && most <= 64 << 10);
 }
 
 TEST(groups_told) {
