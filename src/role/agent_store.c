@@ -10,7 +10,7 @@
 #define LOCKED_MS 100u         /* pause while another program has the file locked */
 #define TICK_MS 2000u          /* etc/client.keys is looked at so often (one fstat) */
 #define RETRY_MS 30000u        /* between two attempts to open the embedded store */
-#define FIGURES_MS 60000u      /* agents are counted so often while they change */
+#define FIGURES_MS 60000u      /* a real wazuh-db is asked so often how many there are */
 #define FIGURES_FRESH_MS 1000u /* ... or when somebody looks and they are older than this */
 #define SHARED_PATH "etc/shared"
 
@@ -174,6 +174,7 @@ static void open_embedded(struct agent_store *a) {
     use(a, &a->embedded.store);
     /* Who asked the closed one has his answer while that can still be cancelled; and asks on here. */
     closed_run(a);
+    a->figures_known = false;
     a->figures_wanted = true;
 }
 
@@ -238,9 +239,11 @@ static void count_at_once(struct agent_store *a) {
 
 static void count_agents(struct agent_store *a) {
     uint64_t now = a->env->loop->now_ms, moved = changes(a);
-    if (a->figures_asked || a->env->agents_env.store->down)
+    bool news = moved != a->figures_changes || !a->figures_known;
+    if (a->figures_asked || a->env->agents_env.store->down || !news)
         return;
-    if (!a->figures_wanted && (moved == a->figures_changes || now - a->figures_ms < FIGURES_MS))
+    /* Our own store is counted when somebody looks; a real one answers later, so it is asked before. */
+    if (!a->figures_wanted && (a->embedded_is_open || now - a->figures_ms < FIGURES_MS))
         return;
     a->figures_wanted = false;
     a->figures_asked = true;
