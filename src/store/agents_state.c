@@ -110,58 +110,59 @@ enum err agents_put_data(struct agents *a, int64_t id, const struct agent_data *
 
 /* ---- connection ---- */
 
+/* A transaction around one row, whose sync_status stays the stronger one; after an error none is open. */
+static enum err begin_row(struct agents *a, int64_t id, const char **sync_status, bool *own,
+                          struct error *e) {
+    enum err r = agents_begin(a, own, e);
+    if (r != E_OK)
+        return r;
+    r = before(a, id, sync_status, NULL, NULL, e);
+    return r == E_OK ? E_OK : agents_end(a, *own, r, e);
+}
+
 enum err agents_put_keepalive(struct agents *a, int64_t id, const char *connection_status,
                               const char *sync_status, struct error *e) {
     bool own;
-    enum err r = agents_begin(a, &own, e);
+    enum err r = begin_row(a, id, &sync_status, &own, e);
     if (r != E_OK)
         return r;
-    r = before(a, id, &sync_status, NULL, NULL, e);
-    if (r == E_OK) {
-        struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_KEEPALIVE);
-        db_bind_int(q, 1, agents_now(a));
-        bind_str(q, 2, connection_status);
-        bind_str(q, 3, sync_status);
-        db_bind_int(q, 4, id);
-        r = run(a, q, id, sync_status, e);
-    }
+    struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_KEEPALIVE);
+    db_bind_int(q, 1, agents_now(a));
+    bind_str(q, 2, connection_status);
+    bind_str(q, 3, sync_status);
+    db_bind_int(q, 4, id);
+    r = run(a, q, id, sync_status, e);
     return agents_end(a, own, r, e);
 }
 
 enum err agents_put_connection(struct agents *a, int64_t id, const char *connection_status,
                                const char *sync_status, int64_t status_code, struct error *e) {
     bool own;
-    enum err r = agents_begin(a, &own, e);
+    enum err r = begin_row(a, id, &sync_status, &own, e);
     if (r != E_OK)
         return r;
-    r = before(a, id, &sync_status, NULL, NULL, e);
-    if (r == E_OK) {
-        struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_CONNECTION);
-        bind_str(q, 1, connection_status);
-        bind_str(q, 2, sync_status);
-        db_bind_int(q, 3, strcmp(connection_status, "disconnected") ? 0 : agents_now(a));
-        db_bind_int(q, 4, status_code);
-        db_bind_int(q, 5, id);
-        r = run(a, q, id, sync_status, e);
-    }
+    struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_CONNECTION);
+    bind_str(q, 1, connection_status);
+    bind_str(q, 2, sync_status);
+    db_bind_int(q, 3, strcmp(connection_status, "disconnected") ? 0 : agents_now(a));
+    db_bind_int(q, 4, status_code);
+    db_bind_int(q, 5, id);
+    r = run(a, q, id, sync_status, e);
     return agents_end(a, own, r, e);
 }
 
 enum err agents_put_status_code(struct agents *a, int64_t id, int64_t status_code, const char *version,
                                 const char *sync_status, struct error *e) {
     bool own;
-    enum err r = agents_begin(a, &own, e);
+    enum err r = begin_row(a, id, &sync_status, &own, e);
     if (r != E_OK)
         return r;
-    r = before(a, id, &sync_status, NULL, NULL, e);
-    if (r == E_OK) {
-        struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_STATUS_CODE);
-        db_bind_int(q, 1, status_code);
-        bind_str(q, 2, version);
-        bind_str(q, 3, sync_status);
-        db_bind_int(q, 4, id);
-        r = run(a, q, id, sync_status, e);
-    }
+    struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_STATUS_CODE);
+    db_bind_int(q, 1, status_code);
+    bind_str(q, 2, version);
+    bind_str(q, 3, sync_status);
+    db_bind_int(q, 4, id);
+    r = run(a, q, id, sync_status, e);
     return agents_end(a, own, r, e);
 }
 
