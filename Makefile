@@ -27,7 +27,7 @@ endif
 
 # ---- sources ------------------------------------------------------------------------------------------
 # The tests bring a main() of their own, the sanitizers an allocator, and glibc a snprintf to compare with.
-LAYERS := base sys crypto net fs store wire task role app
+LAYERS := base sys crypto net fs store wire task role api app
 NOT_IN_TESTS := $(addprefix src/app/,main.c sealed_malloc.c small_libc.c)
 SRC := $(sort $(foreach l,$(LAYERS),$(wildcard src/$l/*.c)))
 

@@ -67,7 +67,7 @@
 #define WORKERS_MAX 64u /* workers that a master serves */
 #endif
 #ifndef LOCAL_CLIENTS_MAX
-#define LOCAL_CLIENTS_MAX 16u /* programs on the local socket at once */
+#define LOCAL_CLIENTS_MAX 16u /* programs connected to the local socket at once */
 #endif
 #ifndef STRANGERS_MAX
 #define STRANGERS_MAX 128u /* connections that have not said a good hello */
@@ -153,9 +153,42 @@
 #define WDB_CLIENTS_MAX 16u /* programs on the two wazuh-db sockets at once */
 #endif
 
+/* ---- the distributed API ---- */
+#ifndef API_REQUESTS_MAX
+#define API_REQUESTS_MAX 64u /* requests waiting or under way */
+#endif
+#ifndef API_CALLS
+#define API_CALLS 4u /* of them, being answered by this node at once */
+#endif
+#ifndef API_PARTS_MAX
+#define API_PARTS_MAX (WORKERS_MAX + 1u) /* nodes that one request may be passed on to */
+#endif
+#ifndef API_REQUEST_SMALL_BYTES
+#define API_REQUEST_SMALL_BYTES 1024u /* of a request, and of an answer, kept in its slot; longer ones take a window */
+#endif
+#ifndef API_KWARGS_BYTES
+#define API_KWARGS_BYTES 8192u /* arguments of a call that this node reads itself, JSON bytes */
+#endif
+#ifndef API_KEEP_BYTES
+#define API_KEEP_BYTES 4096u /* one of them */
+#endif
+#ifndef API_RBAC_BYTES
+#define API_RBAC_BYTES 4096u /* permissions that concern one function, JSON bytes */
+#endif
+#ifndef API_RBAC_TOKENS
+#define API_RBAC_TOKENS 256u
+#endif
+#ifndef API_TEXT_BYTES
+#define API_TEXT_BYTES 12288u /* one item of an answer, JSON bytes */
+#endif
+#ifndef SENDSYNCS_MAX
+#define SENDSYNCS_MAX 32u /* messages for daemons of the master, under way */
+#endif
+
 /* ---- the loop ---- */
 #ifndef TIMERS_MAX
-#define TIMERS_MAX (WORKERS_MAX * 5u + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + 40u)
+#define TIMERS_MAX                                                                                           \
+    (WORKERS_MAX * 5u + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + API_CALLS * 2u + SENDSYNCS_MAX + 44u)
 #endif
 #ifndef TURN_BYTES
 #define TURN_BYTES (256u << 10) /* bytes one connection may read or write in one turn */

@@ -29,4 +29,8 @@
 #define STORE_CACHE_KIB 256u
 #define WDB_CLIENTS_MAX 4u
 
+#define API_REQUESTS_MAX 16u
+#define API_CALLS 2u
+#define SENDSYNCS_MAX 8u
+
 #endif

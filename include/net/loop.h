@@ -11,7 +11,7 @@
 #include "limits.h"
 #include "sys/sys.h"
 
-#define LOOP_IO_MAX (WORKERS_MAX + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + 12u)
+#define LOOP_IO_MAX (WORKERS_MAX + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + SENDSYNCS_MAX + 20u)
 
 struct loop_io {
     int fd;       /* -1: not in the loop; not owned */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 enum node_type { NODE_MASTER, NODE_WORKER };
+enum authd_choice { AUTHD_AUTO, AUTHD_BUILTIN, AUTHD_DAEMON };
 enum store_choice { STORE_AUTO, STORE_EMBEDDED, STORE_WAZUH_DB };
 
 #define KEY_CHARS 32
@@ -33,6 +34,11 @@ struct cluster_config {
     /* etc/picket.conf */
     char announced_version[VERSION_BYTES]; /* "4.14.7" */
     enum store_choice store;               /* who keeps the agents */
+    enum authd_choice authd;               /* who registers agents on a master */
+    char services[256];                    /* daemons that API requests may wait for: "auto", "none", or a list */
+    char handlers[256];                    /* folder of handlers, relative to the root; "" for none */
+    char restart_command[256];             /* what the API's restart runs; "": through execd */
+    uint32_t handler_s;                    /* seconds a handler may take */
     uint64_t spool_bytes;                  /* bound of the scratch files */
     uint64_t stage_bytes;                  /* bound of received, not yet applied files */
     bool compress_always;                  /* deflate even when the line is faster than the deflater */

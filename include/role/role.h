@@ -13,6 +13,7 @@ struct agent_store;
     (WORKERS_MAX * 1400u + UNSYNCED_MAX * 320u + (16u << 10)) /* longest JSON answer, bytes */
 
 struct agents_service;
+struct requests;
 
 struct role_env {
     struct sys *sys;
@@ -29,6 +30,7 @@ struct role_env {
     struct unsynced unsynced;
     struct spool spool;
     struct agents_service *agents; /* role/agents_local.h; NULL: this node keeps none */
+    const struct requests *requests; /* role/requests.h; NULL: this node serves no dapi */
     struct pool *pools;            /* all of the node's, for the status */
     uint32_t pool_count;
     uint64_t fixed_bytes; /* memory that the node has, bytes */

@@ -63,6 +63,10 @@ struct message {
  * spool. */
 const char *message_text(const struct message *m, size_t *n);
 
+/* Moves the body out of a request that is being handled, to an initialised, empty blob with the session's windows
+ * and spill and at least BODY_SMALL_BYTES of small memory; m's is empty afterwards. */
+void message_take_body(const struct message *m, struct blob *to);
+
 enum reply_kind {
     REPLY_OK,      /* any command but err: its payload */
     REPLY_ERR,     /* err: error is filled in */

@@ -9,14 +9,17 @@
 
 #include <string.h>
 
-enum kind { KIND_YES_NO, KIND_SIZE, KIND_COUNT, KIND_VERSION, KIND_STORE };
+enum kind { KIND_YES_NO, KIND_SIZE, KIND_COUNT, KIND_VERSION, KIND_STORE, KIND_AUTHD, KIND_SERVICES, KIND_PATH, KIND_COMMAND };
 
-static const char stores[] = "auto\0embedded\0wazuh-db\0"; /* in the order of enum store_choice */
+/* In the order of their enums. */
+static const char stores[] = "auto\0embedded\0wazuh-db\0", authds[] = "auto\0builtin\0daemon\0";
 
 #define KIB 1024ull
 #define MIB (1024ull * KIB)
 #define GIB (1024ull * MIB)
 #define FIELD(name) offsetof(struct cluster_config, name)
+_Static_assert(sizeof(enum store_choice) == sizeof(unsigned) && sizeof(enum authd_choice) == sizeof(unsigned),
+               "see set_choice");
 
 static const struct key {
     char name[18];
@@ -36,6 +39,23 @@ static const struct key {
      "in queue/db/global.db, which serves the same two sockets to other programs.\n"
      "auto is wazuh-db where bin/wazuh-db is installed or somebody answers on\n"
      "queue/db/wdb, else embedded."},
+    {"authd", KIND_AUTHD, FIELD(authd), "auto", 0, 0,
+     "Who answers the registrations that workers hand to the master: daemon is\n"
+     "wazuh-authd on queue/sockets/auth; builtin is picket itself, which needs\n"
+     "its own store. auto is daemon where somebody listens there, else builtin."},
+    {"services", KIND_SERVICES, FIELD(services), "auto", 0, 0,
+     "The daemons that must run before this node answers an API request that\n"
+     "names them (error 1017): auto is those of Wazuh's that are installed in\n"
+     "bin; none asks for none; else names, divided by commas."},
+    {"handlers", KIND_PATH, FIELD(handlers), "", 0, 0,
+     "Folder of programs that answer API functions picket does not know, each\n"
+     "named after its function (wazuh.syscheck.run), below the root. Empty:\n"
+     "none. See picket(8), HANDLERS."},
+    {"handler_seconds", KIND_COUNT, FIELD(handler_s), "20", 1, 300,
+     "How long such a program may take."},
+    {"restart_command", KIND_COMMAND, FIELD(restart_command), "", 0, 0,
+     "Program that the API's restart of this node runs, an absolute path without\n"
+     "arguments. Empty: execd is asked, as in Wazuh."},
     {"spool_size", KIND_SIZE, FIELD(spool_bytes), "256M", 1 * MIB, 64 * GIB,
      "Disk space below queue/cluster for messages too long for memory, all of\n"
      "them together. When it is full, the newest transfer is refused."},
@@ -97,6 +117,28 @@ static bool set_version(char *field, const char *value) {
     return dialect_find(value) && text_copy(field, VERSION_BYTES, value, strlen(value));
 }
 
+static bool set_text(char *field, const char *value) {
+    return text_copy(field, sizeof((struct cluster_config *)0)->handlers, value, strlen(value));
+}
+
+static const char *choices_of(const struct key *k) {
+    return k->kind == KIND_STORE ? stores : authds;
+}
+
+/* Every enum of the configuration has the size of an unsigned int. */
+static bool set_choice(unsigned char *field, const char *choices, const char *value) {
+    unsigned which = (unsigned)text_find(choices, value);
+    if (which == (unsigned)-1)
+        return false;
+    memcpy(field, &which, sizeof which);
+    return true;
+}
+
+/* Below the root, and nowhere else. */
+static bool is_folder(const char *value) {
+    return *value != '/' && strspn(value, "-./" TEXT_WORD_CHARS) == strlen(value) && !strstr(value, "..");
+}
+
 /* False when value breaks the key's rule; the field is then untouched. */
 static bool set(struct cluster_config *c, const struct key *k, const char *value) {
     unsigned char *field = (unsigned char *)c + k->field;
@@ -123,10 +165,14 @@ static bool set(struct cluster_config *c, const struct key *k, const char *value
     case KIND_VERSION:
         return set_version((char *)field, value);
     case KIND_STORE:
-        if (text_find(stores, value) < 0)
-            return false;
-        c->store = (enum store_choice)text_find(stores, value);
-        return true;
+    case KIND_AUTHD:
+        return set_choice(field, choices_of(k), value);
+    case KIND_SERVICES:
+        return strspn(value, "-," TEXT_WORD_CHARS) == strlen(value) && set_text((char *)field, value);
+    case KIND_PATH:
+        return is_folder(value) && set_text((char *)field, value);
+    case KIND_COMMAND:
+        return (!*value || *value == '/') && !strchr(value, ' ') && set_text((char *)field, value);
     }
     return false;
 }
@@ -150,7 +196,18 @@ static void range_words(struct text *out, const struct key *k) {
         text_str(out, "X.Y.Z, from 4.4.0 up to but not including 5.0.0");
         break;
     case KIND_STORE:
-        text_str(out, "auto, embedded or wazuh-db");
+    case KIND_AUTHD:
+        for (size_t i = 0; i < 3; i++)
+            text_format(out, "%s%s", i == 2 ? " or " : i ? ", " : "", text_item(choices_of(k), i));
+        break;
+    case KIND_SERVICES:
+        text_str(out, "auto, none, or daemons divided by commas");
+        break;
+    case KIND_PATH:
+        text_str(out, "a folder below the root, at most 255 characters, or empty");
+        break;
+    case KIND_COMMAND:
+        text_str(out, "an absolute path, at most 255 characters, or empty");
         break;
     }
 }

@@ -134,7 +134,7 @@ TEST(picket_words_are_a_file) {
         }
         at += n + (at[n] == '\n');
     }
-    CHECK_INT(keys, 9);
+    CHECK_INT(keys, 14);
     CHECK_STR(load(file), "");
     struct cluster_config defaults;
     memset(&defaults, 0xff, sizeof defaults);
