@@ -155,7 +155,7 @@
 
 /* ---- the distributed API ---- */
 #ifndef API_REQUESTS_MAX
-#define API_REQUESTS_MAX 64u /* requests waiting or under way */
+#define API_REQUESTS_MAX 48u /* requests waiting or under way */
 #endif
 #ifndef API_CALLS
 #define API_CALLS 4u /* of them, being answered by this node at once */

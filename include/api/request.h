@@ -16,7 +16,7 @@
 #include "wire/wazuh_error.h"
 
 #define API_NAME_BYTES 128u   /* "wazuh.core.agent.Agent.get_agents_overview" and its NUL */
-#define API_TOKENS 640u       /* of the kept arguments */
+#define API_TOKENS 320u       /* of the kept arguments */
 #define API_DROPS 4u          /* arguments that are cut out when a request is passed on */
 #define API_NODES_BYTES 4096u /* kept text of node_id and node_list */
 
