@@ -73,6 +73,24 @@ enum sys_lock {
     SYS_LOCK_ASK /* nothing, but answers as SYS_LOCK_WRITE would */
 };
 
+/* A program to start. */
+struct sys_program {
+    const char *path;        /* as the program itself would say it: relative to dir */
+    const char *const *argv; /* both with a NULL at the end */
+    const char *const *env;
+    int dir;               /* its working directory */
+    uint64_t memory_bytes; /* of its address space; 0, here and below: as much as we may ourselves */
+    uint64_t file_bytes;   /* of any file it writes */
+    uint32_t cpu_s;        /* processor time, then it is killed */
+    uint32_t files;        /* descriptors */
+};
+/* One that was started. */
+struct sys_child {
+    int pid;          /* and the number of its process group; -1: none */
+    int in, out, err; /* our ends of the pipes that are its standard input, output and error: non-blocking,
+                         close-on-exec. -1: closed, by the owner, who may do so at any time with close. */
+};
+
 struct sys {
     /* time: nanoseconds; mono never jumps; wall is for printing only */
     uint64_t (*mono_ns)(struct sys *);
@@ -136,6 +154,19 @@ struct sys {
      * whoever must know that all is on disk calls syncfs afterwards, which has little left to do. May be
      * NULL. */
     int (*drain_start)(struct sys *, const int *fds, size_t n, int *fd, int *child);
+
+    /* Starts a program in a process group of its own, with three pipes and no other descriptor of ours, the
+     * signals as they are by default, and its limits; killed when we die. Never waits for it: a program that
+     * cannot be executed ends with status 127 and a line on its standard error that says why. A write to in
+     * when nobody reads gives -EPIPE (SIGPIPE must be ignored, as signals_open does). On failure *c is as
+     * after spawn_end. */
+    int (*spawn)(struct sys *, const struct sys_program *p, struct sys_child *c);
+    /* Its exit status, 128 and more for a signal's number, once it has ended; -EAGAIN before. Leaves it to
+     * spawn_end, any number of times. That it has ended does not mean that nobody holds its pipes. */
+    int (*spawn_status)(struct sys *, const struct sys_child *c);
+    /* Kills it, if it still runs, and everything that it left in its group; closes our ends. Safe on one that
+     * has ended or was never there (pid -1, ends -1). */
+    void (*spawn_end)(struct sys *, struct sys_child *c);
 
     int (*random)(struct sys *, void *buf, size_t n); /* fills all n bytes or fails */
 

@@ -1,6 +1,6 @@
 /* sys/linux.c - the table of real calls put together: clocks, random numbers, poll, and the few functions
  * that work over any table. Files are in linux_file.c and linux_beneath.c, sockets in linux_net.c, names in
- * resolve.c. */
+ * resolve.c, programs in linux_spawn.c. */
 #include "src/sys/linux.h"
 
 #include <dirent.h>
@@ -66,6 +66,7 @@ void sys_linux_init(struct sys *s) {
     linux_file_init(s);
     linux_net_init(s);
     linux_resolve_init(s);
+    linux_spawn_init(s);
 }
 
 void linux_close_range(unsigned first, unsigned last) {

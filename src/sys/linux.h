@@ -17,11 +17,17 @@
 void linux_file_init(struct sys *s);
 void linux_net_init(struct sys *s);
 void linux_resolve_init(struct sys *s);
+void linux_spawn_init(struct sys *s);
 
 /* The table's open_beneath (linux_beneath.c). */
 int linux_open_beneath(struct sys *s, int dirfd, const char *path, int flags, uint32_t mode);
 /* open_beneath by single components, for kernels before 5.6 and sandboxes that hide openat2. */
 int linux_walk_beneath(int dirfd, const char *path, int flags, uint32_t mode);
+
+/* In a child: signals as they are by default, none blocked. */
+void linux_forget_handlers(void);
+/* Waits for a child that ended or was killed right now, a few milliseconds at most. */
+void linux_reap(int child);
 
 /* Closes first .. last (both included), as far as they are open. */
 void linux_close_range(unsigned first, unsigned last);

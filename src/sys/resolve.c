@@ -20,7 +20,7 @@
 #define DRAIN_SECONDS 600u
 
 /* The parent's handlers write to a descriptor whose number may by then be one of our own sockets. */
-static void forget_handlers(void) {
+void linux_forget_handlers(void) {
     static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE, SIGALRM};
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
         signal(caught[i], SIG_DFL);
@@ -51,7 +51,7 @@ static void write_addresses(int fd, const char *name, uint16_t port) {
 
 /* In the child: nothing of the parent's stays open but fd and what is kept, lock and sockets least of all. */
 static void leave_parent(int fd, const int *keep, size_t n, unsigned seconds) {
-    forget_handlers();
+    linux_forget_handlers();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(seconds);
     for (int at = 0;;) {
@@ -115,6 +115,11 @@ static int linux_drain_start(struct sys *s, const int *fds, size_t n, int *fd, i
 
 /* A killed child is gone within microseconds, unless the kernel holds it (a dead network filesystem): then it
  * is left as it is, rather than the node stopped. */
+void linux_reap(int child) {
+    for (int tries = 0; tries < 100 && waitpid(child, NULL, WNOHANG) == 0; tries++)
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
 static void linux_resolve_end(struct sys *s, int fd, int child) {
     (void)s;
     if (fd >= 0)
@@ -122,8 +127,7 @@ static void linux_resolve_end(struct sys *s, int fd, int child) {
     if (child <= 0 || waitpid(child, NULL, WNOHANG) != 0)
         return;
     kill(child, SIGKILL);
-    for (int tries = 0; tries < 100 && waitpid(child, NULL, WNOHANG) == 0; tries++)
-        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    linux_reap(child);
 }
 
 void linux_resolve_init(struct sys *s) {

@@ -114,7 +114,20 @@ static int fault_drain_start(struct sys *s, const int *fds, size_t n, int *fd, i
     return -ENOSYS;
 }
 
+static int fault_spawn(struct sys *s, const struct sys_program *p, struct sys_child *c) {
+    struct faults *f = of(s);
+    *c = (struct sys_child){-1, -1, -1, -1};
+    int failed = gate(f);
+    return failed ? failed : f->real.spawn(&f->real, p, c);
+}
+
 /* What never fails. */
+static int fault_spawn_status(struct sys *s, const struct sys_child *c) {
+    return of(s)->real.spawn_status(&of(s)->real, c);
+}
+static void fault_spawn_end(struct sys *s, struct sys_child *c) {
+    of(s)->real.spawn_end(&of(s)->real, c);
+}
 static void fault_resolve_end(struct sys *s, int fd, int child) {
     of(s)->real.resolve_end(&of(s)->real, fd, child);
 }
@@ -175,6 +188,9 @@ void faults_init(struct faults *f) {
         .resolve_start = fault_resolve_start,
         .resolve_end = fault_resolve_end,
         .drain_start = fault_drain_start,
+        .spawn = fault_spawn,
+        .spawn_status = fault_spawn_status,
+        .spawn_end = fault_spawn_end,
         .random = fault_random,
     };
 }

@@ -93,6 +93,14 @@ static int host_close(struct sys *s, int fd) {
     return h->under.close(&h->under, fd);
 }
 
+/* Nor has a program. */
+static int host_spawn(struct sys *s, const struct sys_program *p, struct sys_child *c) {
+    (void)s;
+    (void)p;
+    *c = (struct sys_child){-1, -1, -1, -1};
+    return -ENOSYS;
+}
+
 /* ---- hosts ---- */
 
 /* The rest goes to the real calls, which keep no state in their table. */
@@ -106,6 +114,7 @@ struct sim_host *sim_host_add(struct sim_net *net, const char *address, uint64_t
     sys_linux_init(&h->under);
     *sys = h->under;
     sys->drain_start = NULL; /* a child of its own has no place in a history that is to be repeated */
+    sys->spawn = host_spawn;
     sys->arg = h;
     sys->mono_ns = host_mono;
     sys->wall_ns = host_wall;
