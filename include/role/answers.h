@@ -22,6 +22,7 @@
 #include "role/role.h"
 
 struct master;
+struct peer;
 struct worker;
 
 /* Each answers the request m on s. Errors as Wazuh's: 1724 select, 1728 type, 1730 unknown node, 1400, 1401,
@@ -31,6 +32,8 @@ void answer_get_nodes(struct role_env *env, const struct master *m, struct sessi
                       const struct message *request);
 void answer_get_health(struct role_env *env, const struct master *m, struct session *s,
                        const struct message *request);
+/* One node's entry of it, an object; p is NULL for the master. */
+void answer_add_health(struct json_write *w, const struct role_env *env, const struct peer *p);
 /* The key is masked. */
 void answer_get_config(struct role_env *env, struct session *s, const struct message *request);
 /* Exactly one of master and worker is given. */

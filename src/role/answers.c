@@ -352,11 +352,11 @@ static void add_last_sync(struct json_write *w, const struct integrity_master *i
     json_close(w, '}');
 }
 
+/* info and status of a worker, as members. */
 static void add_worker_health(struct json_write *w, const struct role_env *env, const struct peer *p) {
     const struct integrity_master *i = &p->integrity;
     char ip[SYS_ADDR_WORDS];
     sys_addr_words(&p->link.peer, ip);
-    json_key_open(w, p->name, '{');
     add_info(w, env, p->name, "worker", p->version, ip);
     json_key_open(w, "status", '{');
     json_key_bool(w, "sync_integrity_free", i->state == IM_IDLE || i->state == IM_GRANTED);
@@ -377,6 +377,15 @@ static void add_worker_health(struct json_write *w, const struct role_env *env, 
     }
     add_when(w, "last_keep_alive", p->last_keepalive_ns);
     json_close(w, '}');
+}
+
+void answer_add_health(struct json_write *w, const struct role_env *env, const struct peer *p) {
+    const struct cluster_config *c = env->config;
+    json_open(w, '{');
+    if (p)
+        add_worker_health(w, env, p);
+    else
+        add_info(w, env, c->node_name, "master", c->announced_version, c->master);
     json_close(w, '}');
 }
 
@@ -416,13 +425,13 @@ void answer_get_health(struct role_env *env, const struct master *m, struct sess
     json_key_uint(&w, "n_connected_nodes", connected);
     json_key_open(&w, "nodes", '{');
     for (const struct peer *p = m->peers; p; p = p->next)
-        if (wants_health(&d, p->name, true))
-            add_worker_health(&w, env, p);
-    const struct cluster_config *c = env->config;
-    if (wants_health(&d, c->node_name, false)) {
-        json_key_open(&w, c->node_name, '{');
-        add_info(&w, env, c->node_name, "master", c->announced_version, c->master);
-        json_close(&w, '}');
+        if (wants_health(&d, p->name, true)) {
+            json_key(&w, p->name);
+            answer_add_health(&w, env, p);
+        }
+    if (wants_health(&d, env->config->node_name, false)) {
+        json_key(&w, env->config->node_name);
+        answer_add_health(&w, env, NULL);
     }
     json_close(&w, '}');
     json_close(&w, '}');
