@@ -121,7 +121,7 @@ TEST(wazuh_error_reads_what_later_versions_add) {
         OBJECT("WazuhInternalError", "\"code\": 1000, \"extra_message\": \"only this\", \"cmd_error\": true"),
         WAZUH_INTERNAL_ERROR, "Error 1000 - only this");
     WORDS(OBJECT("WazuhError", "\"code\": 1017, \"extra_message\": {\"node_name\": \"w1\"}"), WAZUH_ERROR,
-          "Error 1017 - Some Wazuh daemons are not ready yet: {\"node_name\": \"w1\"}");
+          "Error 1017 - Some Wazuh daemons are not ready yet in node \"w1\" ({not_ready_daemons})");
     WORDS(OBJECT("WazuhError", "\"code\": 1000, \"extra_message\": \"a\\u001bb\\nc\""), WAZUH_ERROR,
           "Error 1000 - Wazuh Internal Error: a?b?c");
     WORDS(OBJECT("A class with a name longer than any", "\"code\": 3031"), WAZUH_EXCEPTION,
@@ -173,4 +173,37 @@ TEST(wazuh_error_always_fits_its_room) {
         CHECK(!t.cut);
         CHECK(t.len > 1530);
     }
+}
+
+/* The words of 4.14.7 for an object with both members; what it says cannot break the line of a log. */
+TEST(wazuh_error_1017_is_filled_in) {
+    WORDS(OBJECT("WazuhInternalError",
+                 "\"code\": 1017, \"extra_message\": {\"node_name\": \"w1\", \"not_ready_daemons\": "
+                 "\"wazuh-db->stopped, wazuh-execd->failed\"}"),
+          WAZUH_INTERNAL_ERROR,
+          "Error 1017 - Some Wazuh daemons are not ready yet in node \"w1\" (wazuh-db->stopped, "
+          "wazuh-execd->failed)");
+    WORDS(OBJECT("WazuhInternalError", "\"code\": 1017, \"extra_message\": {\"node_name\": \"a\\nb{}\", "
+                                       "\"not_ready_daemons\": 7}"),
+          WAZUH_INTERNAL_ERROR,
+          "Error 1017 - Some Wazuh daemons are not ready yet in node \"a?b{}\" ({not_ready_daemons})");
+}
+
+/* An object that was read whole is written as it was; what was cut, or changed, as the text it has become. */
+TEST(wazuh_error_objects_stay_objects) {
+    static const char said[] =
+        OBJECT("WazuhInternalError", "\"code\": 1017, \"extra_message\": {\"a\": [1]}");
+    static const char broken[] =
+        OBJECT("WazuhInternalError", "\"code\": 1017, \"extra_message\": {\"a\":\n[1]}");
+    char buf[WAZUH_ERROR_JSON_BYTES];
+    struct text t;
+    struct wazuh_error w;
+    wazuh_error_read(&w, said, sizeof said - 1);
+    text_init(&t, buf, sizeof buf);
+    wazuh_error_write(&t, &w, dialect_find("4.14.7"));
+    CHECK_STR(buf, BEGIN("WazuhInternalError", "Wazuh Internal Error", "1017", "{\"a\": [1]}") END);
+    wazuh_error_read(&w, broken, sizeof broken - 1);
+    text_init(&t, buf, sizeof buf);
+    wazuh_error_write(&t, &w, dialect_find("4.14.7"));
+    CHECK_STR(buf, BEGIN("WazuhInternalError", "Wazuh Internal Error", "1017", "\"{\\\"a\\\":?[1]}\"") END);
 }
