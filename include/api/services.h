@@ -1,0 +1,26 @@
+/* api/services.h - which of Wazuh's daemons run on this node, as var/run tells (core/cluster/utils.py of
+ * 4.14.7, get_manager_status), and which of them a request may wait for (picket.conf's `services`). */
+#ifndef PICKET_API_SERVICES_H
+#define PICKET_API_SERVICES_H
+
+#include "api/call.h"
+
+enum service_status {
+    SERVICE_STOPPED,
+    SERVICE_RUNNING,
+    SERVICE_FAILED,
+    SERVICE_RESTARTING,
+    SERVICE_STARTING
+};
+
+/* In this order: <daemon>.failed; .restart, for all daemons; <daemon>.start; files <daemon>-<pid>.pid,
+ * running when one of these processes lives, else failed; stopped. Reads the folder anew at each call. */
+enum service_status services_status(const struct api_env *env, const char *daemon);
+/* "running" and the like. */
+const char *services_words(enum service_status s);
+
+/* Appends those of the daemons (bit i: item i of API_DAEMONS) that this node is asked to wait for and that
+ * are failed, restarting or stopped: "wazuh-db->stopped, wazuh-remoted->failed". Nothing: all are there. */
+void services_not_ready(const struct api_env *env, uint32_t daemons, struct text *out);
+
+#endif
