@@ -79,6 +79,12 @@ enum err agents_rename(struct agents *a, int64_t id, const char *name,
 enum err agents_delete(struct agents *a, int64_t id, bool *found, struct error *e);
 /* name (AGENT_NAME_BYTES) and ip (AGENT_IP_BYTES) may be NULL. E_GONE: no such row. */
 enum err agents_find(struct agents *a, int64_t id, char *name, char *ip, struct error *e);
+/* What decides whether another agent may take its place. */
+struct agent_standing {
+    int64_t date_add, disconnection_time; /* seconds since 1970; 0: none */
+    bool never_connected, disconnected;
+};
+enum err agents_standing(struct agents *a, int64_t id, struct agent_standing *out, struct error *e);
 /* The next id after `after`, with its name and ip; *id = -1 at the end. For walking all in steps. */
 enum err agents_next(struct agents *a, int64_t after, int64_t *id, char name[AGENT_NAME_BYTES],
                      char ip[AGENT_IP_BYTES], struct error *e);

@@ -107,11 +107,31 @@ void client_keys_fini(struct client_keys *k);
  * changed it meanwhile, nothing was done (it is looked at again right before the rename; what happens between
  * that look and the rename is lost, as with authd and manage_agents). E_DENIED: not a master. */
 
-/* Adds an agent: the next free id when id is 0 (the highest in the file and one more, removed ones included,
- * as authd), a new random key. ip NULL: "any". Fills *k. E_DUPLICATE: id, name or ip (other than "any" or a
- * network) is taken, in words; E_VALUE: a bad name (2 to 128 of A-Z a-z 0-9 - _ . and no '.' first), ip
- * ("any", an address, or address/bits) or id; E_POOL: limit agents are there. On E_OK the file is on disk and
- * the row is in the store. */
+/* A part of a line. */
+enum keys_part { KEYS_NOTHING, KEYS_ID, KEYS_NAME, KEYS_IP, KEYS_KEY };
+
+/* An agent that is to be added. */
+struct keys_wish {
+    const char *name;
+    const char *ip;            /* NULL: "any" */
+    int64_t id;                /* 0: the highest in the file and one more, removed ones included, as authd */
+    const char *key;           /* NULL: a new one, 64 hexadecimal digits of random numbers */
+    const char *const *groups; /* its groups, which are made when they are missing; */
+    size_t group_count;        /* 0: "default" */
+    /* May the agent in the line old go, as the new one wants its id, address or name (part)? NULL: none may. */
+    bool (*may_replace)(void *arg, const struct client_key *old, enum keys_part part);
+    void *arg;
+    enum keys_part trouble; /* the answer: what E_VALUE or E_DUPLICATE is about */
+};
+/* Adds it and fills *k: one change to the file, in which those it replaces go, and one transaction of the
+ * store. On E_OK the file is on disk, and the row and its groups are in the store. On an error nothing was
+ * done, but for one of the commit, which says that the file is ahead. E_VALUE: a bad name (2 to 128 of A-Z
+ * a-z 0-9 - _ . and no '.' first), ip ("any", an address, or address/bits), id or key (1 to 256 characters
+ * without blanks); E_DUPLICATE: id, name or ip (other than "any" or a network) is taken, in words; E_POOL:
+ * limit agents are there. */
+enum err client_keys_register(struct client_keys *c, struct client_key *k, struct keys_wish *w,
+                              struct error *e);
+/* The same for a new agent with a new key that replaces nobody. */
 enum err client_keys_add(struct client_keys *c, struct client_key *k, const char *name, const char *ip,
                          int64_t id, struct error *e);
 /* Takes an agent out of the file and of the store. Its line is removed; that of the highest id stays, marked

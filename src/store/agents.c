@@ -155,19 +155,40 @@ static void copy_column(struct sqlite3_stmt *q, int column, char *out, size_t ca
     out[n] = '\0';
 }
 
-enum err agents_find(struct agents *a, int64_t id, char *name, char *ip, struct error *e) {
+/* *q: at the agent's row, to be ended with db_done. */
+static enum err find(struct agents *a, int64_t id, struct sqlite3_stmt **q, struct error *e) {
     bool row;
-    struct sqlite3_stmt *q = db_stmt(a->db, SQL_AGENT_FIND);
-    db_bind_int(q, 1, id);
-    enum err r = db_step(a->db, q, &row, e);
+    *q = db_stmt(a->db, SQL_AGENT_FIND);
+    db_bind_int(*q, 1, id);
+    enum err r = db_step(a->db, *q, &row, e);
+    if (r == E_OK && !row)
+        r = error_set(e, E_GONE, 0, "there is no agent %lld", (long long)id);
+    return r;
+}
+
+enum err agents_find(struct agents *a, int64_t id, char *name, char *ip, struct error *e) {
+    struct sqlite3_stmt *q;
+    enum err r = find(a, id, &q, e);
     if (r != E_OK)
         return r;
-    if (!row)
-        return error_set(e, E_GONE, 0, "there is no agent %lld", (long long)id);
     if (name)
         copy_column(q, 0, name, AGENT_NAME_BYTES);
     if (ip)
         copy_column(q, 1, ip, AGENT_IP_BYTES);
+    db_done(q);
+    return E_OK;
+}
+
+enum err agents_standing(struct agents *a, int64_t id, struct agent_standing *out, struct error *e) {
+    struct sqlite3_stmt *q;
+    enum err r = find(a, id, &q, e);
+    if (r != E_OK)
+        return r;
+    const char *status = db_text(q, 6, NULL);
+    *out = (struct agent_standing){.date_add = db_int(q, 5),
+                                   .disconnection_time = db_int(q, 7),
+                                   .never_connected = !strcmp(status, "never_connected"),
+                                   .disconnected = !strcmp(status, "disconnected")};
     db_done(q);
     return E_OK;
 }
