@@ -15,10 +15,8 @@
 #include "limits.h"
 #include "wire/wazuh_error.h"
 
-#define API_NAME_BYTES 128u   /* "wazuh.core.agent.Agent.get_agents_overview" and its NUL */
-#define API_TOKENS 320u       /* of the kept arguments */
-#define API_DROPS 4u          /* arguments that are cut out when a request is passed on */
-#define API_NODES_BYTES 4096u /* kept text of node_id and node_list */
+#define API_NAME_BYTES 128u /* "wazuh.core.agent.Agent.get_agents_overview" and its NUL */
+#define API_TOKENS 320u     /* of the kept arguments */
 
 enum api_type { API_LOCAL_MASTER, API_LOCAL_ANY, API_DISTRIBUTED }; /* API_LOCAL_MASTER when left out */
 
@@ -27,7 +25,7 @@ struct api_range {
     uint64_t from, to;
 };
 
-/* Which agents a request is about (agent_list, or agent_id as a list of one). */
+/* Which agents a request is about (agent_list, or agent_id as a list of one). [] is a list of none. */
 enum api_agents { API_AGENTS_NONE, API_AGENTS_ALL /* "*" or null */, API_AGENTS_LISTED };
 
 struct api_request {
@@ -40,8 +38,11 @@ struct api_request {
     bool has_services;
     uint32_t services; /* bit i: API_DAEMONS' item i is among basic_services; all five of 4.14.7 when
                           it is left out, null or empty */
-    /* f_kwargs: all of it but agent_list, when that is a list, as an object in kwargs; a single argument that
-     * is longer than API_ARGUMENT_BYTES is left out of it, long_argument is its name. */
+    /* f_kwargs: all of it but agent_list and agent_id, as an object in kwargs (its values as they were
+     * written). What has no room there, because it alone, or all before it, are too long, is left out;
+     * long_argument names the first, "f_kwargs" stands for more than there are tokens for. Who answers from
+     * kwargs looks at long_argument first. A name of more than JSON_STREAM_KEY_BYTES - 1 bytes is told as "".
+     */
     struct json_doc kwargs;
     char long_argument[JSON_STREAM_KEY_BYTES];
     struct api_range f, f_kwargs; /* raw, in body */
@@ -51,22 +52,26 @@ struct api_request {
     char nodes_key[12];   /* "node_id" or "node_list", "" when there is neither */
     bool all_nodes;       /* node_list is "*" or null */
     /* rbac_permissions */
-    bool rbac_white;      /* rbac_mode; black when left out */
+    bool rbac_white;   /* rbac_mode is not "black"; black when there are no permissions at all */
+    bool sees_secrets; /* something is allowed of manager:update_config or cluster:update_config: who may not
+                          change keys and passwords gets them as "*****" (mask_sensitive_config) */
     struct json_doc rbac; /* an object of the actions that were wanted; each an object resource: effect */
-    /* the known nodes, "nodes": raw range; kept only as far as rbac.h asks */
+    /* the known nodes, "nodes": raw range */
     struct api_range nodes;
-    char current_user[64];
+    char current_user[72]; /* of at most 64 bytes in Wazuh */
     /* the reader's own */
-    struct json_stream stream;
-    uint64_t read_at;
-    uint8_t phase;
-    const char *actions; /* that rbac keeps: text_item list */
-    struct {
-        struct api_range member;
-    } drop[API_DROPS]; /* agent_list, agent_id, node_id, node_list with their keys,
-                          within f_kwargs */
-    char member[JSON_STREAM_KEY_BYTES];
+    struct json_stream stream, names;
+    uint64_t read_at, root_end;
+    const char *actions;                    /* that rbac keeps: text_item list */
+    struct wazuh_error *why;                /* of the step under way */
+    uint32_t seen;                          /* bit k: a member k of the request was there */
+    uint8_t phase, top, argument;           /* enums in request.c */
+    bool refused, in_f, has_rbac, has_mode; /* has_mode: rbac_mode was there */
+    struct api_range from_cluster_at;       /* values in body */
+    struct api_range agents_at;             /* of agent_list or agent_id */
+    struct api_range nodes_at;              /* member node_id or node_list, and one comma beside it */
     struct text kwargs_text, rbac_text;
+    uint8_t ids_small[512];
     char kwargs_room[API_KWARGS_BYTES], rbac_room[API_RBAC_BYTES], keep[API_KEEP_BYTES];
     struct json_token kwargs_tokens[API_TOKENS], rbac_tokens[API_RBAC_TOKENS];
 };
@@ -86,7 +91,12 @@ void api_request_init(struct api_request *r, const struct blob *body, uint64_t a
  * is what the asker is told: what real nodes say of malformed requests (1000 with words; 3036: not JSON), as
  * dapi_err's text or as exception.  */
 enum step api_request_find_function(struct api_request *r, struct wazuh_error *why);
-/* Second half: reads everything else. actions: those of the function (a text_item list, may be ""). */
+/* Second half: reads everything else. actions: those of the function (a text_item list, may be "");
+ * cluster:read is kept besides, which decides whether an error names its node. Refused, in words, is whatever
+ * a real node would not understand or could be led astray by: unknown or repeated members, values of the
+ * wrong kind, permissions that are too many to be kept, and objects anywhere but in f that real nodes turn
+ * into functions, exceptions or results (CVE-2025-24016, CVE-2026-25769): picket would not do that, but the
+ * node the request is passed on to may. */
 enum step api_request_read(struct api_request *r, const char *actions, struct wazuh_error *why);
 /* Gives ids back. Safe at any time after init. */
 void api_request_fini(struct api_request *r);
@@ -101,15 +111,16 @@ enum err api_argument_number(const struct api_request *r, const char *key, uint6
                              struct wazuh_error *why);
 /* false when left out. Python's truth for others than booleans. */
 bool api_argument_is_true(const struct api_request *r, const char *key);
-/* The next listed id; *at begins at 0. NULL: no more. text: room for one (API_ID_BYTES). */
-#define API_ID_BYTES 80u
+/* The next listed id; *at begins at 0. NULL: no more. text: room for one. */
+#define API_ID_BYTES 80u /* with NUL; a longer one is refused */
 const char *api_request_next_id(const struct api_request *r, uint64_t *at, char text[API_ID_BYTES]);
-/* The next of node_id or node_list, the same way; name: NODE_NAME_BYTES. */
+/* The next of node_id or node_list, the same way; none of all_nodes. */
 const char *api_request_next_node(const struct api_request *r, size_t *at, char name[NODE_NAME_BYTES]);
 
-/* Appends the request as it is passed on to another node to out: "from_cluster": true, node_id and node_list
- * cut out of f_kwargs, agent_list (or agent_id) replaced by the ids given (each text and a NUL, in ids; NULL:
- * left as it is), everything else byte for byte. */
+/* After api_request_read: appends the request as it is passed on to another node to out: "from_cluster":
+ * true, node_id and node_list cut out of f_kwargs, agent_list (or agent_id), if there is one, replaced by the
+ * ids given (each text of less than API_ID_BYTES and a NUL, in ids; NULL: left as it is), everything else
+ * byte for byte. Errors are the blobs' (out holds a part then). */
 enum err api_request_forward(const struct api_request *r, const struct blob *ids, struct blob *out,
                              struct error *e);
 
