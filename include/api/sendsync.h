@@ -20,6 +20,7 @@ struct sendsyncs {
     struct pool *pool; /* struct sendsync */
     struct sendsync *first;
     struct loop_timer timer;
+    struct log_brake brake; /* for messages that failed */
 };
 void sendsyncs_open(struct sendsyncs *q, const struct api_env *env, struct pool *pool);
 void sendsyncs_close(struct sendsyncs *q);

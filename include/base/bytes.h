@@ -17,6 +17,17 @@ static inline void be32_store(uint8_t *p, uint32_t v) {
     p[3] = (uint8_t)v;
 }
 
+static inline uint32_t le32_load(const uint8_t *p) {
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+static inline void le32_store(uint8_t *p, uint32_t v) {
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
+}
+
 static inline uint64_t be64_load(const uint8_t *p) {
     return (uint64_t)be32_load(p) << 32 | be32_load(p + 4);
 }
