@@ -67,7 +67,14 @@
 #define WORKERS_MAX 64u /* workers that a master serves */
 #endif
 #ifndef LOCAL_CLIENTS_MAX
-#define LOCAL_CLIENTS_MAX 16u /* programs connected to the local socket at once */
+#define LOCAL_CLIENTS_MAX 512u /* programs connected to the local socket at once */
+#endif
+#ifndef LOCAL_DESKS
+#define LOCAL_DESKS 12u /* of them, in the middle of a request or an answer at once */
+#endif
+#ifndef LOCAL_QUESTIONS
+#define LOCAL_QUESTIONS 16u /* different questions of a worker's programs to the master, under way at once   \
+                             */
 #endif
 #ifndef STRANGERS_MAX
 #define STRANGERS_MAX 128u /* connections that have not said a good hello */
@@ -97,7 +104,7 @@
 #define DIVIDED_MAX 32u /* half-received divided messages of all sessions together */
 #endif
 #ifndef MESSAGES_MAX
-#define MESSAGES_MAX (WORKERS_MAX + LOCAL_CLIENTS_MAX + DIVIDED_MAX) /* messages being received at once */
+#define MESSAGES_MAX (WORKERS_MAX + LOCAL_DESKS + DIVIDED_MAX) /* messages being received at once */
 #endif
 #ifndef DIVIDED_PER_SESSION
 #define DIVIDED_PER_SESSION 10u /* half-received divided messages of one session (error 3051) */
@@ -164,7 +171,8 @@
 #define API_PARTS_MAX (WORKERS_MAX + 1u) /* nodes that one request may be passed on to */
 #endif
 #ifndef API_REQUEST_SMALL_BYTES
-#define API_REQUEST_SMALL_BYTES 1024u /* of a request, and of an answer, kept in its slot; longer ones take a window */
+#define API_REQUEST_SMALL_BYTES                                                                              \
+    1024u /* of a request, and of an answer, kept in its slot; longer ones take a window */
 #endif
 #ifndef API_KWARGS_BYTES
 #define API_KWARGS_BYTES 8192u /* arguments of a call that this node reads itself, JSON bytes */
@@ -188,7 +196,7 @@
 /* ---- the loop ---- */
 #ifndef TIMERS_MAX
 #define TIMERS_MAX                                                                                           \
-    (WORKERS_MAX * 5u + LOCAL_CLIENTS_MAX + STRANGERS_MAX + WDB_CLIENTS_MAX + API_CALLS * 2u + SENDSYNCS_MAX + 44u)
+    (WORKERS_MAX * 5u + LOCAL_DESKS + STRANGERS_MAX + WDB_CLIENTS_MAX + API_CALLS * 2u + SENDSYNCS_MAX + 46u)
 #endif
 #ifndef TURN_BYTES
 #define TURN_BYTES (256u << 10) /* bytes one connection may read or write in one turn */

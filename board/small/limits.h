@@ -13,7 +13,9 @@
 #define PACKAGE_SEGMENT_BYTES (32u << 10)
 
 #define WORKERS_MAX 8u
-#define LOCAL_CLIENTS_MAX 8u
+#define LOCAL_CLIENTS_MAX 64u
+#define LOCAL_DESKS 6u
+#define LOCAL_QUESTIONS 6u
 #define STRANGERS_MAX 32u
 #define BODY_WINDOWS 4u
 #define BODY_WINDOW_BYTES (48u << 10)

@@ -25,6 +25,8 @@ struct link {
     void *owner;
     void (*ended)(void *owner,
                   const struct error *why); /* session_fini has been called; the slot may be given back */
+    void (*quiet)(void *owner); /* nothing is half said (link_is_quiet), told from inside the link: only take
+                                   note; NULL unless the owner sets it after link_open */
     struct session session;
 };
 
@@ -36,6 +38,17 @@ bool link_open(struct link *k, struct loop *loop, const struct session_shared *s
 /* Must be called after anything was asked of the session from outside its own callbacks (a timer, another
  * link): writes what can be written and sets the deadlines anew. */
 void link_kick(struct link *k);
+
+/* Is nothing half said, in neither direction: no message begun or owed its answer, none being worked off, no
+ * file or string, nothing waiting to be written? Replies that a peer owes us do not count. */
+bool link_is_quiet(const struct link *k);
+/* Has all that was queued been written? */
+bool link_is_written(const struct link *k);
+/* Reads and serves what has come, without waiting for the next turn. */
+void link_pump(struct link *k);
+/* Ends the session of a link that is quiet, and gives the descriptor back to the caller, open; ended() is not
+ * called. Not from inside a callback of the link. */
+int link_release(struct link *k);
 
 /* Ends the link; ended() follows in the next turn. The first reason stays. */
 void link_doom(struct link *k, const struct error *why);

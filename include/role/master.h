@@ -3,6 +3,7 @@
 #define PICKET_ROLE_MASTER_H
 
 #include "role/peer.h"
+#include "role/send_file.h"
 #include "role/stranger.h"
 
 struct master {
@@ -11,6 +12,7 @@ struct master {
     int fd;
     struct strangers strangers;
     struct agent_groups_master agent_groups;
+    struct file_inbox inbox;
     struct pool *peer_pool; /* struct peer */
     struct peer *peers;
     uint32_t peer_count;

@@ -9,6 +9,7 @@
 
 #include "role/link.h"
 #include "role/role.h"
+#include "role/send_file.h"
 #include "task/agent_groups_worker.h"
 #include "task/agent_info_worker.h"
 
@@ -21,6 +22,7 @@ struct worker {
     struct integrity_worker *integrity;
     struct agent_info_worker agent_info;
     struct agent_groups_worker agent_groups;
+    struct file_inbox inbox;
     enum worker_state state;
     struct loop_timer timer; /* the next attempt, or the deadline of the present one */
     struct loop_timer keepalive;

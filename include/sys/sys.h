@@ -142,6 +142,8 @@ struct sys {
     int (*sockopt_set)(struct sys *, int fd, enum sys_sockopt o, int value);
     int (*sockopt_get)(struct sys *, int fd, enum sys_sockopt o, int *value);
     int (*local_addr)(struct sys *, int fd, struct sys_addr *out);
+    /* The user who connected the other end of a unix socket, as the kernel says (SO_PEERCRED). */
+    int (*peer_uid)(struct sys *, int fd, uint32_t *uid);
     int (*poll)(struct sys *, struct sys_poll *fds, size_t n, int timeout_ms); /* -EINTR is returned */
 
     /* Looks a host name up without stopping the caller: *fd becomes readable, then yields whole

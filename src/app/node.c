@@ -128,8 +128,8 @@ static enum err open_role(struct node *n, struct error *e) {
 static enum err open_local(struct node *n, const struct node_setup *setup, struct error *e) {
     n->local_is_open = true;
     return local_open(&n->local, &n->env, n->master_is_open ? &n->master : NULL,
-                      n->worker_is_open ? &n->worker : NULL, &n->pools[POOL_local_clients], setup->root_path,
-                      e);
+                      n->worker_is_open ? &n->worker : NULL, &n->pools[POOL_local_clients],
+                      &n->pools[POOL_local_desks], setup->root_path, e);
 }
 
 static enum err open_parts(struct node *n, const struct node_setup *setup, struct error *e) {

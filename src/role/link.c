@@ -101,6 +101,8 @@ static void update(struct link *k) {
         link_doom(k, &why);
         return;
     }
+    if (empty && k->quiet && link_is_quiet(k))
+        k->quiet(k->owner);
     k->io.events = (short)((session_rx_want(&k->session) ? SYS_POLLIN : 0) | (empty ? 0 : SYS_POLLOUT));
     loop_timer_set(k->loop, &k->timer, session_deadline(&k->session));
 }
@@ -132,6 +134,7 @@ bool link_open(struct link *k, struct loop *loop, const struct session_shared *s
     k->opened_ms = loop->now_ms;
     k->owner = owner;
     k->ended = ended;
+    k->quiet = NULL;
     loop_io_init(&k->io, ready, k);
     loop_timer_init(&k->timer, tick, k);
     loop_work_init(&k->work, work, k);
@@ -142,6 +145,33 @@ bool link_open(struct link *k, struct loop *loop, const struct session_shared *s
     }
     session_init(&k->session, shared, events, owner, to, plain, first_counter);
     return true;
+}
+
+bool link_is_written(const struct link *k) {
+    const struct session *s = &k->session;
+    return s->queue_count == 0 && s->small_start == s->small_end && s->tx_start == s->tx_end;
+}
+
+bool link_is_quiet(const struct link *k) {
+    const struct session *s = &k->session;
+    bool in = s->frame.have || s->frame.left || s->current || s->parked || s->consuming || s->owed;
+    return !k->doomed && !s->error.code && !in && !s->files && !s->strings && !s->senders &&
+           link_is_written(k);
+}
+
+void link_pump(struct link *k) {
+    if (!k->doomed)
+        ready(k, SYS_POLLIN);
+}
+
+int link_release(struct link *k) {
+    int fd = k->fd;
+    loop_io_remove(k->loop, &k->io);
+    loop_timer_stop(k->loop, &k->timer);
+    session_fini(&k->session);
+    loop_work_cancel(k->loop, &k->work); /* last: session_fini may have queued it */
+    k->fd = -1;
+    return fd;
 }
 
 void link_kick(struct link *k) {

@@ -1,270 +1,377 @@
-/* local.c - serves programs of this machine. Everything is answered from memory, but for what agents there
- * are, which the store knows (agents_local.c); only a worker passes get_nodes and get_health on, to its
- * master, and answers at once when there is none. */
+/* local.c - who is connected to the local socket, who is at a desk, and who waits for one. What is asked is
+ * local_request.c's affair, answers that come later local_answer.c's.
+ *
+ *   accept -> parked -readable, or an answer is due-> queued -a desk is free-> at a desk -all is said->
+ * parked
+ *
+ * Descriptors are the client's while it is parked or queued (then nobody polls them), the link's at a desk.
+ */
 #include "role/local.h"
 
 #include "role/agents_local.h"
-#include "role/answers.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define IDLE_MS 120000u /* a client that says nothing for so long is closed (reference, section 4.4) */
+#define LOOK_MS 200u    /* from look to look while somebody waits */
+#define BACKLOG 1024
+#define ACCEPTS_PER_TURN 64u
+#define SEATS_PER_TURN 32u
+/* At a desk, so much has to move within LOCAL_SLOW_MS: a frame that comes byte by byte is not going on. */
+#define GOING_ON_BYTES (64u << 10)
 
-static void not_connected(struct session *s, uint32_t counter) {
-    struct wazuh_error w;
-    wazuh_error_set(&w, WAZUH_CLUSTER_ERROR, 3023, NULL);
-    session_reply_error(s, counter, &w);
+void local_look_soon(struct local_server *l) {
+    uint64_t due_ms = l->env->loop->now_ms + LOOK_MS;
+    if (!l->timer.slot || l->timer.due_ms > due_ms)
+        loop_timer_set(l->env->loop, &l->timer, due_ms);
 }
 
-/* ---- questions passed on to the master ---- */
+/* ---- the queue ---- */
 
-/* The master's answer, or its error, goes to the client as a request of ours: control_res, whose payload may
- * be the error's JSON (the original loses it and lets the client wait 200 s: baseline document, last
- * section). */
-static void master_answered(void *arg, struct session *s, const struct reply *r) {
-    struct local_client *c = arg;
-    struct session *local = &c->link.session;
-    char json[WAZUH_ERROR_JSON_BYTES];
-    struct wazuh_error own;
-    struct error e;
-    struct text t;
-    enum err err;
-    (void)s;
-    c->waiting = false;
-    if (r->kind == REPLY_OK) {
-        size_t n;
-        const char *text = message_text(r->message, &n);
-        if (text && n <= 4096) {
-            err = session_request(local, "control_res", text, n, NULL, NULL, &e);
-        } else {
-            struct blob body;
-            blob_init(&body, NULL, 0, local->shared->windows, local->shared->spill,
-                      local->shared->message_bytes);
-            err = blob_copy(&body, &r->message->body, &e);
-            if (err == E_OK)
-                err = session_request_blob(local, "control_res", &body, NULL, NULL, &e);
-            blob_reset(&body);
-        }
-        if (err == E_OK) {
-            link_kick(&c->link);
-            return;
-        }
-        wazuh_error_set(&own, WAZUH_CLUSTER_ERROR, 3000, e.what);
-    } else if (r->kind == REPLY_LOST) {
-        wazuh_error_set(&own, WAZUH_CLUSTER_ERROR, 3023, NULL);
-    } else {
-        own = *r->error;
-    }
-    text_init(&t, json, sizeof json);
-    wazuh_error_write(&t, &own, local->shared->dialect);
-    session_request(local, "control_res", json, t.len, NULL, NULL, &e);
-    link_kick(&c->link);
-}
-
-static void pass_on(struct local_client *c, const struct message *m) {
-    struct worker *w = c->server->worker;
-    struct session *to = worker_session(w), *s = &c->link.session;
-    struct error e;
-    size_t n;
-    const char *text = message_text(m, &n);
-    if (!to) {
-        not_connected(s, m->counter);
-        return;
-    }
-    if (c->waiting || !text || n > 4096) {
-        role_not_served(s, m->counter, "one question of at most 4096 bytes at a time");
-        return;
-    }
-    if (session_request(to, m->command, text, n, master_answered, c, &e) != E_OK) {
-        role_not_served(s, m->counter, e.what);
-        return;
-    }
-    c->waiting = true;
-    link_kick(&w->link);
-    session_reply_text(s, m->counter, "ok", "Sent request to master node");
-}
-
-/* ---- requests ---- */
-
-/* An answer that came later is to be written. */
-static void kick(void *arg) {
-    struct local_client *c = arg;
-    link_kick(&c->link);
-}
-
-static void request(void *owner, struct session *s, const struct message *m) {
-    struct local_client *c = owner;
+void local_wake(struct local_client *c) {
     struct local_server *l = c->server;
-    c->heard_ms = l->env->loop->now_ms;
-    switch (m->cmd) {
-    case CMD_GET_CONFIG:
-        answer_get_config(l->env, s, m);
-        break;
-    case CMD_GET_STATUS:
-        answer_get_status(l->env, l->master, l->worker, s, m);
-        break;
-    case CMD_GET_NODES:
-        if (l->master)
-            answer_get_nodes(l->env, l->master, s, m);
-        else
-            pass_on(c, m);
-        break;
-    case CMD_GET_HEALTH:
-        if (l->master)
-            answer_get_health(l->env, l->master, s, m);
-        else
-            pass_on(c, m);
-        break;
-    case CMD_GET_AGENTS:
-    case CMD_ADD_AGENT:
-    case CMD_DEL_AGENT:
-    case CMD_SET_GROUPS:
-        agents_local_request(l->env->agents, l->env, s, m, kick, c);
-        break;
-    default:
-        role_not_served(s, m->counter, "this node does not serve this command");
-        break;
+    loop_work_queue(l->env->loop, &l->work);
+    if (c->desk || c->queued)
+        return;
+    loop_io_remove(l->env->loop, &c->io); /* or it would be told again in every turn that it waits */
+    c->queued = true;
+    c->queue_next = NULL;
+    if (l->queue)
+        l->queue_last->queue_next = c;
+    else
+        l->queue = c;
+    l->queue_last = c;
+}
+
+static void leave_queue(struct local_client *c) {
+    struct local_server *l = c->server;
+    struct local_client *before = NULL;
+    if (!c->queued)
+        return;
+    c->queued = false;
+    if (l->queue == c) {
+        l->queue = c->queue_next;
+        return;
     }
+    for (before = l->queue; before->queue_next != c; before = before->queue_next)
+        ;
+    before->queue_next = c->queue_next;
+    if (l->queue_last == c)
+        l->queue_last = before;
 }
-
-static enum err file_begin(void *owner, struct session *s, const char *path, struct sink **sink,
-                           struct error *e) {
-    (void)owner;
-    (void)s;
-    (void)sink;
-    return error_set(e, E_UNKNOWN, 0, "%s: no task waits for this file", path);
-}
-
-static void file_end(void *owner, struct session *s, const char *path, bool good) {
-    (void)owner;
-    (void)s;
-    (void)path;
-    (void)good;
-}
-
-static void cancelled(void *owner, struct session *s, const char *task_id, const struct wazuh_error *why) {
-    (void)owner;
-    (void)s;
-    (void)task_id;
-    (void)why;
-}
-
-static void alive(void *owner, struct session *s, enum cmd_id cmd) {
-    struct local_client *c = owner;
-    (void)s;
-    (void)cmd;
-    c->heard_ms = c->server->env->loop->now_ms;
-}
-
-static const struct session_events events = {.request = request,
-                                             .file_begin = file_begin,
-                                             .file_end = file_end,
-                                             .cancelled = cancelled,
-                                             .alive = alive};
 
 /* ---- clients come and go ---- */
 
-static void ended(void *owner, const struct error *why) {
-    struct local_client *c = owner;
+/* It is at no desk (any more). */
+static void client_gone(struct local_client *c) {
     struct local_server *l = c->server;
+    struct role_env *env = l->env;
     struct local_client **at = &l->clients;
-    (void)why;
-    if (c->waiting && l->worker->link_up) /* joined, or about to be reaped */
-        session_forget(&l->worker->link.session, c);
-    agents_local_forget(l->env->agents, &c->link.session);
+    uint32_t number = c->number;
     while (*at != c)
         at = &(*at)->next;
     *at = c->next;
+    leave_queue(c);
+    loop_io_remove(env->loop, &c->io);
+    if (c->fd >= 0)
+        env->sys->close(env->sys, c->fd);
+    local_question_leave(c);
+    local_answers_drop(c);
     pool_give(l->pool, c);
+    if (env->requests)
+        env->requests->local_gone(env->requests->arg, number);
+    if (l->full && l->fd >= 0 && !l->accept_timer.slot)
+        l->io.events = SYS_POLLIN;
+    l->full = false;
+}
+
+static void parked_ready(void *arg, short events) {
+    struct local_client *c = arg;
+    (void)events; /* also when it hung up: reading will tell */
+    c->heard_ms = c->server->env->loop->now_ms;
+    local_wake(c);
+}
+
+static void admit(struct local_server *l, int fd) {
+    struct role_env *env = l->env;
+    struct local_client *c = pool_take(l->pool);
+    memset(c, 0, sizeof *c);
+    c->server = l;
+    c->fd = fd;
+    c->heard_ms = env->loop->now_ms;
+    do
+        c->number = l->next_number++ & 0xfffffu;
+    while (local_find(l, c->number));
+    if (env->sys->peer_uid(env->sys, fd, &c->uid) < 0)
+        c->uid = UINT32_MAX;
+    loop_io_init(&c->io, parked_ready, c);
+    if (!loop_io_add(env->loop, &c->io, fd, SYS_POLLIN)) {
+        env->sys->close(env->sys, fd);
+        pool_give(l->pool, c);
+        return;
+    }
+    c->next = l->clients;
+    l->clients = c;
+}
+
+/* Nobody is closed because others were earlier: they wait in the backlog. */
+static bool is_full(struct local_server *l) {
+    uint32_t held;
+    if (l->pool->used < l->pool->count)
+        return false;
+    l->full = true;
+    l->io.events = 0;
+    if (log_brake_pass(&l->full_brake, l->env->loop->now_ms, 60000, &held))
+        log_line(l->env->log, LOG_WARNING, "Local Server", "Main",
+                 "%u programs are connected to the local socket; more have to wait until one of them goes.",
+                 l->pool->count);
+    return true;
 }
 
 static void ready(void *arg, short what) {
     struct local_server *l = arg;
     struct sys *sys = l->env->sys;
     (void)what;
-    for (unsigned i = 0; i < 16; i++) {
-        struct sys_addr addr;
-        int fd = sys->accept(sys, l->fd, &addr);
-        if (fd < 0) {
-            if (fd != -EAGAIN) { /* no descriptor, say: who waits would make us run in a circle */
-                l->io.events = 0;
-                loop_timer_set(l->env->loop, &l->accept_timer, l->env->loop->now_ms + ACCEPT_PAUSE_MS);
-            }
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN && !is_full(l); i++) {
+        int fd = sys->accept(sys, l->fd, NULL);
+        if (fd == -EAGAIN)
+            return;
+        if (fd < 0) { /* no descriptor, say: who waits would make us run in a circle */
+            l->io.events = 0;
+            loop_timer_set(l->env->loop, &l->accept_timer, l->env->loop->now_ms + ACCEPT_PAUSE_MS);
             return;
         }
-        struct local_client *c = pool_take(l->pool);
-        if (!c) {
-            sys->close(sys, fd);
-            continue;
-        }
-        c->server = l;
-        c->waiting = false;
-        c->heard_ms = l->env->loop->now_ms;
-        if (!link_open(&c->link, l->env->loop, &l->env->shared, &events, c, TO_LOCAL, true, fd, &addr,
-                       ended)) {
-            pool_give(l->pool, c);
-            continue;
-        }
-        c->id = c->link.session.next_counter & 0xfffffu;
-        c->next = l->clients;
-        l->clients = c;
+        admit(l, fd);
     }
 }
 
 static void accept_again(void *arg) {
     struct local_server *l = arg;
-    l->io.events = SYS_POLLIN;
+    if (!l->full)
+        l->io.events = SYS_POLLIN;
 }
 
-static void close_silent(void *arg) {
+/* ---- desks ---- */
+
+static void desk_free(struct local_desk *d) {
+    struct local_client *c = d->client;
+    struct local_server *l = c->server;
+    struct local_desk **at = &l->desks;
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    answer_hash_end(&d->hash);
+    c->desk = NULL;
+    pool_give(l->desk_pool, d);
+    if (l->queue)
+        loop_work_queue(l->env->loop, &l->work);
+}
+
+static void ended(void *owner, const struct error *why) {
+    struct local_desk *d = owner;
+    struct local_client *c = d->client;
+    (void)why;
+    agents_local_forget(c->server->env->agents, &d->link.session);
+    desk_free(d);
+    client_gone(c);
+}
+
+static void park(struct local_desk *d) {
+    struct local_client *c = d->client;
+    c->fd = link_release(&d->link);
+    desk_free(d);
+    if (!loop_io_add(c->server->env->loop, &c->io, c->fd, SYS_POLLIN)) {
+        client_gone(c);
+        return;
+    }
+    if (c->answers && !c->late)
+        local_wake(c);
+}
+
+static void quiet(void *owner) {
+    struct local_desk *d = owner;
+    loop_work_queue(d->link.loop, &d->client->server->work);
+}
+
+/* Goes on with what a desk is for, and clears it when that is done. */
+static void settle(struct local_desk *d) {
+    struct local_server *l = d->client->server;
+    if (d->link.doomed)
+        return;
+    if (answer_hash_is_under_way(&d->hash)) {
+        if (answer_hash_step(&d->hash, l->env, &d->link.session))
+            loop_work_queue(l->env->loop, &l->work);
+        link_kick(&d->link);
+        d->since_ms = l->env->loop->now_ms; /* it waits for us */
+    }
+    local_answer_written(d);
+    local_answer_begin(d);
+    if (link_is_quiet(&d->link) && !local_answer_is_under_way(d))
+        park(d);
+}
+
+static void seat(struct local_client *c) {
+    struct local_server *l = c->server;
+    struct role_env *env = l->env;
+    struct local_desk *d = pool_take(l->desk_pool);
+    static const struct sys_addr nowhere = {0};
+    int fd = c->fd;
+    leave_queue(c);
+    c->fd = -1;
+    d->client = c;
+    d->string.session = NULL;
+    answer_hash_init(&d->hash);
+    d->since_ms = env->loop->now_ms;
+    d->moved = 0;
+    if (!link_open(&d->link, env->loop, &env->shared, &local_events, d, TO_LOCAL, true, fd, &nowhere,
+                   ended)) {
+        pool_give(l->desk_pool, d);
+        client_gone(c);
+        return;
+    }
+    d->link.quiet = quiet;
+    c->desk = d;
+    d->next = l->desks;
+    l->desks = d;
+    local_answer_begin(d);
+    link_pump(&d->link); /* the answer goes out in the turn in which the question came */
+    settle(d);
+}
+
+static bool desk_is_free(const struct local_server *l) {
+    return l->desk_pool->used < l->desk_pool->count;
+}
+
+static void serve(void *arg) {
+    struct local_server *l = arg;
+    for (struct local_desk *d = l->desks, *next; d; d = next) {
+        next = d->next;
+        settle(d);
+    }
+    for (unsigned n = 0; n < SEATS_PER_TURN && l->queue && desk_is_free(l); n++)
+        seat(l->queue);
+    if (l->queue && desk_is_free(l))
+        loop_work_queue(l->env->loop, &l->work);
+    bool waits = l->worker && local_questions_send(l);
+    if (l->queue || waits)
+        local_look_soon(l);
+}
+
+/* ---- the silent and the slow ---- */
+
+static void close_link(struct local_desk *d, const char *what) {
+    struct error why;
+    error_set(&why, E_TIME, 0, "%s", what);
+    link_doom(&d->link, &why);
+}
+
+static void close_silent(struct local_server *l, uint64_t now) {
+    for (struct local_client *c = l->clients, *next; c; c = next) {
+        next = c->next;
+        if (c->promised || c->queued || c->late || now - c->heard_ms <= IDLE_MS)
+            continue;
+        if (c->desk)
+            close_link(c->desk, "silent for too long");
+        else
+            client_gone(c);
+    }
+}
+
+/* Does the desk wait for its client? Who waits for us has time. */
+static bool waits_for_client(const struct local_desk *d) {
+    const struct session *s = &d->link.session;
+    bool half = s->frame.have || s->frame.left || s->current || s->parked || s->files || s->strings;
+    return half || !link_is_written(&d->link) || string_message_is_under_way(&d->string);
+}
+
+static void close_slow(struct local_server *l, uint64_t now) {
+    for (struct local_desk *d = l->desks; d; d = d->next) {
+        uint64_t moved = d->link.session.rx_bytes + d->link.session.tx_bytes;
+        uint32_t held;
+        if (moved - d->moved >= GOING_ON_BYTES || !waits_for_client(d)) {
+            d->moved = moved;
+            d->since_ms = now;
+        }
+        if (d->link.doomed || now - d->since_ms < LOCAL_SLOW_MS)
+            continue;
+        if (log_brake_pass(&l->slow_brake, now, 60000, &held))
+            log_line(l->env->log, LOG_WARNING, "Local Server", "Main",
+                     "Local %u is closed: it neither finishes its request nor reads its answer, and others "
+                     "wait (%u more since the last such line)",
+                     d->client->number, held);
+        close_link(d, "slow while others wait");
+    }
+}
+
+static void look(void *arg) {
     struct local_server *l = arg;
     uint64_t now = l->env->loop->now_ms;
+    bool soon = false;
+    close_silent(l, now);
+    if (l->queue)
+        close_slow(l, now);
     for (struct local_client *c = l->clients; c; c = c->next)
-        if (now - c->heard_ms > IDLE_MS) {
-            struct error why;
-            error_set(&why, E_TIME, 0, "silent for too long");
-            link_doom(&c->link, &why);
+        if (c->late) {
+            c->late = false;
+            local_wake(c);
         }
-    loop_timer_set(l->env->loop, &l->timer, now + IDLE_MS / 4);
+    if (l->worker)
+        soon = local_reload_look(l);
+    loop_work_queue(l->env->loop, &l->work); /* which calls us again soon if it has to */
+    loop_timer_set(l->env->loop, &l->timer, now + (soon || l->queue ? LOOK_MS : IDLE_MS / 4));
 }
 
-enum err local_open(struct local_server *l, struct role_env *env, struct master *master,
-                    struct worker *worker, struct pool *pool, const char *root_path, struct error *e) {
+/* ---- opening and closing ---- */
+
+static enum err listen_at(struct local_server *l, const char *root_path, struct error *e) {
     char path[PATH_MAX_BYTES];
-    struct sys *sys = env->sys;
+    struct sys *sys = l->env->sys;
     struct sys_addr addr;
-    memset(l, 0, sizeof *l);
-    l->env = env;
-    l->master = master;
-    l->worker = worker;
-    l->pool = pool;
-    l->fd = -1;
-    loop_io_init(&l->io, ready, l);
-    loop_timer_init(&l->timer, close_silent, l);
-    loop_timer_init(&l->accept_timer, accept_again, l);
     int n = snprintf(path, sizeof path, "%s/" LOCAL_SOCKET, root_path);
     if (n < 0 || (size_t)n >= sizeof path || !sys_addr_unix(&addr, path))
         return error_set(e, E_LIMIT, 0, "%s/" LOCAL_SOCKET ": too long for the name of a socket", root_path);
     /* The node holds the lock of its root: a socket that is there is a dead one. */
-    int rc = sys->unlinkat(sys, env->root, LOCAL_SOCKET, false);
+    int rc = sys->unlinkat(sys, l->env->root, LOCAL_SOCKET, false);
     if (rc < 0 && rc != -ENOENT)
         return error_set(e, E_SYS, -rc, "removing the old %s", path);
-    l->fd = sys->listen(sys, &addr, 64);
+    l->fd = sys->listen(sys, &addr, BACKLOG);
     if (l->fd < 0)
         return error_set(e, E_SYS, -l->fd, "listening on %s", path);
-    rc = sys->chmodat(sys, env->root, LOCAL_SOCKET, 0660);
+    rc = sys->chmodat(sys, l->env->root, LOCAL_SOCKET, 0660);
     if (rc < 0)
         return error_set(e, E_SYS, -rc, "setting the mode of %s", path);
-    if (!loop_io_add(env->loop, &l->io, l->fd, SYS_POLLIN))
+    if (!loop_io_add(l->env->loop, &l->io, l->fd, SYS_POLLIN))
         return error_set(e, E_POOL, 0, "the loop has no room for the local socket");
-    loop_timer_set(env->loop, &l->timer, env->loop->now_ms + IDLE_MS / 4);
-    log_line(env->log, LOG_INFO, "Local Server", "Main", "Serving on %s", path);
+    log_line(l->env->log, LOG_INFO, "Local Server", "Main", "Serving on %s", path);
     return E_OK;
 }
 
+enum err local_open(struct local_server *l, struct role_env *env, struct master *master,
+                    struct worker *worker, struct pool *pool, struct pool *desk_pool, const char *root_path,
+                    struct error *e) {
+    memset(l, 0, sizeof *l);
+    l->env = env;
+    l->master = master;
+    l->worker = worker;
+    l->root_path = root_path;
+    l->pool = pool;
+    l->desk_pool = desk_pool;
+    l->fd = -1;
+    env->sys->random(env->sys, &l->next_number, sizeof l->next_number);
+    loop_io_init(&l->io, ready, l);
+    loop_timer_init(&l->timer, look, l);
+    loop_timer_init(&l->accept_timer, accept_again, l);
+    loop_work_init(&l->work, serve, l);
+    file_outbox_init(&l->outbox, l);
+    ruleset_reload_init(&l->reload, env->sys, env->loop);
+    enum err err = listen_at(l, root_path, e);
+    if (err == E_OK)
+        loop_timer_set(env->loop, &l->timer, env->loop->now_ms + IDLE_MS / 4);
+    return err;
+}
+
 void local_close(struct local_server *l) {
-    struct error why = {.code = E_OK};
     struct role_env *env = l->env;
     if (l->fd >= 0) { /* first, or somebody comes in while the others go */
         loop_io_remove(env->loop, &l->io);
@@ -272,10 +379,18 @@ void local_close(struct local_server *l) {
         env->sys->unlinkat(env->sys, env->root, LOCAL_SOCKET, false);
         l->fd = -1;
     }
-    for (struct local_client *c = l->clients; c; c = c->next)
-        link_doom(&c->link, &why);
+    for (struct local_client *c = l->clients, *next; c; c = next) {
+        next = c->next;
+        if (!c->desk)
+            client_gone(c);
+    }
+    for (struct local_desk *d = l->desks; d; d = d->next)
+        link_doom(&d->link, &(struct error){.code = E_OK});
     while (l->clients) /* the dooms are reaped as work */
         loop_turn(env->loop, 0);
+    local_questions_close(l);
+    ruleset_reload_cancel(&l->reload);
+    loop_work_cancel(env->loop, &l->work);
     loop_timer_stop(env->loop, &l->timer);
     loop_timer_stop(env->loop, &l->accept_timer);
 }

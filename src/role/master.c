@@ -3,6 +3,7 @@
 #include "role/master.h"
 
 #include "base/text.h"
+#include "role/requests.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,9 @@ static void admit(struct master *m, struct stranger *s, const struct hello *h) {
     snprintf(text, sizeof text, "Client %s added", p->name);
     session_reply_text(&p->link.session, counter, "ok", text);
     link_kick(&p->link);
+    const struct requests *r = m->env->requests;
+    if (r)
+        r->peer_came(r->arg, p);
 }
 
 static void hello(void *arg, struct stranger *s, const struct hello *h);
@@ -211,6 +215,9 @@ void master_peer_ended(struct master *m, struct peer *p, const struct error *why
         at = &(*at)->next;
     *at = p->next;
     m->peer_count--;
+    const struct requests *r = m->env->requests;
+    if (r)
+        r->peer_gone(r->arg, p);
     if (why->code == E_OK)
         log_line(m->env->log, LOG_INFO, p->tag, "Main", "Disconnected %s.", p->integrity.worker);
     else
@@ -252,6 +259,7 @@ enum err master_open(struct master *m, struct role_env *env, struct pool *strang
     m->env = env;
     m->fd = -1;
     m->peer_pool = peer_pool;
+    file_inbox_init(&m->inbox, env);
     loop_io_init(&m->io, ready, m);
     loop_timer_init(&m->keepalive_timer, check_keepalive, m);
     loop_timer_init(&m->probe_timer, probe_over, m);

@@ -3,6 +3,7 @@
 
 #include "role/answers.h"
 #include "role/master.h"
+#include "role/requests.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,15 @@ static void get_health(struct peer *p, const struct message *m) {
     answer_get_health(p->master->env, p->master, &p->link.session, m);
 }
 
+/* The distributed API and sendsync, which role only carries. */
+static void carried(struct peer *p, const struct message *m) {
+    const struct requests *r = p->master->env->requests;
+    if (r)
+        r->peer(r->arg, p, m);
+    else
+        role_not_served(&p->link.session, m->counter, "this master does not serve this command");
+}
+
 static const struct {
     enum cmd_id cmd;
     void (*serve)(struct peer *p, const struct message *m);
@@ -43,7 +53,8 @@ static const struct {
     {CMD_SYN_I_W_M_R, integrity},  {CMD_SYN_A_W_M_P, agent_info},   {CMD_SYN_A_W_M, agent_info},
     {CMD_SYN_W_G_E, agent_groups}, {CMD_SYN_W_G_ERR, agent_groups}, {CMD_SYN_W_G_C, agent_groups},
     {CMD_SYN_WGC_E, agent_groups}, {CMD_SYN_WGC_ERR, agent_groups}, {CMD_HELLO, second_hello},
-    {CMD_GET_NODES, get_nodes},    {CMD_GET_HEALTH, get_health},
+    {CMD_GET_NODES, get_nodes},    {CMD_GET_HEALTH, get_health},    {CMD_DAPI, carried},
+    {CMD_DAPI_RES, carried},       {CMD_DAPI_ERR, carried},         {CMD_SENDSYNC, carried},
 };
 
 static void request(void *owner, struct session *s, const struct message *m) {
@@ -58,13 +69,16 @@ static void request(void *owner, struct session *s, const struct message *m) {
 static enum err file_begin(void *owner, struct session *s, const char *path, struct sink **sink,
                            struct error *e) {
     struct peer *p = owner;
-    (void)s;
-    return integrity_master_file_begin(&p->integrity, path, sink, e);
+    enum err err = integrity_master_file_begin(&p->integrity, path, sink, e);
+    if (err != E_UNKNOWN)
+        return err;
+    return file_inbox_begin(&p->master->inbox, s, p->name, path, sink, e);
 }
 
 static void file_end(void *owner, struct session *s, const char *path, bool good) {
     struct peer *p = owner;
-    (void)s;
+    if (file_inbox_end(&p->master->inbox, s, path, good, p->tag))
+        return;
     integrity_master_file_end(&p->integrity, path, good);
 }
 
@@ -97,6 +111,7 @@ static void kick(void *arg) {
 
 static void ended(void *owner, const struct error *why) {
     struct peer *p = owner;
+    file_inbox_drop(&p->master->inbox, &p->link.session);
     integrity_master_fini(&p->integrity);
     agent_info_master_fini(&p->agent_info);
     agent_groups_peer_fini(&p->agent_groups);

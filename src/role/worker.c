@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "role/requests.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -158,6 +159,9 @@ static void joined(struct worker *w) {
     integrity_worker_link_up(w->integrity, &w->link.session, kick, &w->link);
     agent_info_worker_link_up(&w->agent_info, &w->link.session, kick, &w->link);
     agent_groups_worker_link_up(&w->agent_groups, &w->link.session, kick, &w->link);
+    const struct requests *r = w->env->requests;
+    if (r)
+        r->master_came(r->arg, &w->link.session);
 }
 
 static void hello_answered(void *arg, struct session *s, const struct reply *r) {
@@ -185,6 +189,7 @@ static void ended(void *owner, const struct error *why) {
     w->link_up = false;
     w->state = WORKER_WAITING;
     loop_timer_stop(w->env->loop, &w->keepalive);
+    file_inbox_drop(&w->inbox, &w->link.session);
     if (!was_joined) {
         bool silent = !w->refused && why->code != E_TIME;
         retry(w, silent ? "the master closed the connection without answering hello (is the key the same?)"
@@ -194,6 +199,9 @@ static void ended(void *owner, const struct error *why) {
     integrity_worker_link_down(w->integrity);
     agent_info_worker_link_down(&w->agent_info);
     agent_groups_worker_link_down(&w->agent_groups);
+    const struct requests *r = w->env->requests;
+    if (r)
+        r->master_gone(r->arg);
     if (why->code == E_OK)
         log_line(w->env->log, LOG_INFO, tag(w), "Main", "The master closed the connection");
     else
@@ -207,6 +215,15 @@ static void ended(void *owner, const struct error *why) {
 }
 
 /* ---- commands of the master ---- */
+
+/* The distributed API and sendsync, which role only carries. */
+static void carried(struct worker *w, struct session *s, const struct message *m) {
+    const struct requests *r = w->env->requests;
+    if (r)
+        r->master(r->arg, s, m);
+    else
+        role_not_served(s, m->counter, "this worker does not serve this command");
+}
 
 static void request(void *owner, struct session *s, const struct message *m) {
     struct worker *w = owner;
@@ -229,6 +246,13 @@ static void request(void *owner, struct session *s, const struct message *m) {
     case CMD_SYN_G_M_W_C:
         agent_groups_worker_request(&w->agent_groups, m);
         break;
+    case CMD_DAPI:
+    case CMD_DAPI_RES:
+    case CMD_DAPI_ERR:
+    case CMD_SENDSYN_RES:
+    case CMD_SENDSYN_ERR:
+        carried(w, s, m);
+        break;
     default:
         role_not_served(s, m->counter, "this worker does not serve this command");
         break;
@@ -238,13 +262,16 @@ static void request(void *owner, struct session *s, const struct message *m) {
 static enum err file_begin(void *owner, struct session *s, const char *path, struct sink **sink,
                            struct error *e) {
     struct worker *w = owner;
-    (void)s;
-    return integrity_worker_file_begin(w->integrity, path, sink, e);
+    enum err err = integrity_worker_file_begin(w->integrity, path, sink, e);
+    if (err != E_UNKNOWN)
+        return err;
+    return file_inbox_begin(&w->inbox, s, w->env->config->node_name, path, sink, e);
 }
 
 static void file_end(void *owner, struct session *s, const char *path, bool good) {
     struct worker *w = owner;
-    (void)s;
+    if (file_inbox_end(&w->inbox, s, path, good, tag(w)))
+        return;
     integrity_worker_file_end(w->integrity, path, good);
 }
 
@@ -383,6 +410,7 @@ void worker_open(struct worker *w, struct role_env *env, struct integrity_worker
     memset(w, 0, sizeof *w);
     w->env = env;
     w->integrity = integrity;
+    file_inbox_init(&w->inbox, env);
     agent_info_worker_init(&w->agent_info, &env->agents_env);
     agent_groups_worker_init(&w->agent_groups, &env->agents_env);
     w->fd = -1;

@@ -144,6 +144,16 @@ static int linux_local_addr(struct sys *s, int fd, struct sys_addr *out) {
     return 0;
 }
 
+static int linux_peer_uid(struct sys *s, int fd, uint32_t *uid) {
+    (void)s;
+    struct ucred who;
+    socklen_t len = sizeof who;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+        return -errno;
+    *uid = who.uid;
+    return 0;
+}
+
 void linux_net_init(struct sys *s) {
     s->listen = linux_listen;
     s->accept = linux_accept;
@@ -153,4 +163,5 @@ void linux_net_init(struct sys *s) {
     s->sockopt_set = linux_sockopt_set;
     s->sockopt_get = linux_sockopt_get;
     s->local_addr = linux_local_addr;
+    s->peer_uid = linux_peer_uid;
 }

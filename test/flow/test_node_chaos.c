@@ -16,7 +16,7 @@ struct chaos {
     struct sim_node *m, *w[WORKERS];
     uint64_t random;
     struct pool *pool; /* all slots of it are taken */
-    void *slot[256];
+    void *slot[1024];
     unsigned slots;
     struct sim_node *robbed;
 };
@@ -125,7 +125,7 @@ static void rob_pool(struct chaos *c) {
         return;
     c->pool = &n->node->pools[which];
     c->robbed = n;
-    while ((c->slot[c->slots] = pool_take(c->pool)) != NULL && c->slots < 255)
+    while ((c->slot[c->slots] = pool_take(c->pool)) != NULL && c->slots < 1023)
         c->slots++;
 }
 

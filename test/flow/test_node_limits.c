@@ -391,25 +391,40 @@ TEST(no_descriptor_for_a_newcomer) {
 
 /* ---- local programs ---- */
 
+/* Nobody is refused: who comes when all slots are taken waits, and is served when one is free. */
 TEST(more_local_programs_than_slots) {
+    enum { MORE = 4, ALL = LOCAL_CLIENTS_MAX + MORE };
+    static struct sim_guest g[ALL];
     struct sim_pair p = sim_pair_synced(21);
-    struct sim_guest g[LOCAL_CLIENTS_MAX + 4];
     guest_init(&g[0], &p.sim->net, "127.0.0.9", SIM_KEY, 1);
-    for (unsigned i = 0; i < LOCAL_CLIENTS_MAX + 4; i++) {
+    for (unsigned i = 0; i < ALL; i++) {
         g[i] = g[0];
         g[i].fd = -1;
         guest_connect_local(&g[i], p.w->local);
-        sim_run(p.sim, 5);
+        sim_step(p.sim, UINT64_MAX);
     }
-    for (unsigned i = 0; i < LOCAL_CLIENTS_MAX + 4; i++) {
-        guest_hear(&g[i], &h);
-        CHECK_INT(g[i].closed, i >= LOCAL_CLIENTS_MAX);
+    sim_run(p.sim, 50);
+    for (unsigned i = LOCAL_CLIENTS_MAX; i < ALL; i++)
+        guest_ask_text(&g[i], "echo", "x");
+    sim_run(p.sim, 500);
+    CHECK_INT(sim_pool_used(p.w, POOL_local_clients), LOCAL_CLIENTS_MAX);
+    CHECK_INT(sim_pool_used(p.w, POOL_local_desks), 0);
+    CHECK_INT(p.w->node->pools[POOL_local_clients].refused, 0);
+    CHECK_INT(sim_log_count(p.w, "more have to wait until one of them goes"), 1);
+    for (unsigned i = 0; i < ALL; i++) {
+        CHECK(!guest_hear(&g[i], &h));
+        CHECK(!g[i].closed);
     }
-    CHECK(p.w->node->pools[POOL_local_clients].refused >= 4);
+    for (unsigned i = 0; i < MORE; i++)
+        guest_close(&g[i]);
+    for (unsigned i = LOCAL_CLIENTS_MAX; i < ALL; i++) {
+        CHECK(sim_hears(p.sim, &g[i], &h, 1000));
+        CHECK_STR((char *)h.bytes, "x");
+    }
     CHECK(sim_converges(p.sim, 30000));
     sim_run(p.sim, 200000); /* who says nothing for two minutes goes */
     CHECK_INT(sim_pool_used(p.w, POOL_local_clients), 0);
-    for (unsigned i = 0; i < LOCAL_CLIENTS_MAX + 4; i++) {
+    for (unsigned i = 0; i < ALL; i++) {
         guest_close(&g[i]);
         free(g[i].in);
     }

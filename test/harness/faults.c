@@ -87,6 +87,7 @@ ENTRY_NET(int, sockopt_set, (struct sys * s, int fd, enum sys_sockopt o, int val
 ENTRY_NET(int, sockopt_get, (struct sys * s, int fd, enum sys_sockopt o, int *value),
           (&f->real, fd, o, value))
 ENTRY_NET(int, local_addr, (struct sys * s, int fd, struct sys_addr *out), (&f->real, fd, out))
+ENTRY_NET(int, peer_uid, (struct sys * s, int fd, uint32_t *uid), (&f->real, fd, uid))
 ENTRY(int, poll, (struct sys * s, struct sys_poll *fds, size_t n, int timeout_ms),
       (&f->real, fds, n, timeout_ms))
 
@@ -184,6 +185,7 @@ void faults_init(struct faults *f) {
         .sockopt_set = fault_sockopt_set,
         .sockopt_get = fault_sockopt_get,
         .local_addr = fault_local_addr,
+        .peer_uid = fault_peer_uid,
         .poll = fault_poll,
         .resolve_start = fault_resolve_start,
         .resolve_end = fault_resolve_end,

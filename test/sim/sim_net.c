@@ -433,6 +433,14 @@ static int host_local_addr(struct sys *s, int fd, struct sys_addr *out) {
     return sys_addr_parse(out, h->address, need(h, fd)->port) ? 0 : -EINVAL;
 }
 
+/* Who connected is the user whose number that host has. */
+static int host_peer_uid(struct sys *s, int fd, uint32_t *uid) {
+    struct sim_host *h = of(s);
+    int peer = need(h, fd)->peer;
+    *uid = peer >= 0 ? h->net->host[h->net->sock[peer].host].uid : 0;
+    return 0;
+}
+
 /* ---- the table: waiting ---- */
 
 static short stream_events(struct sim_net *net, const struct sim_sock *k) {
@@ -556,6 +564,7 @@ void sim_net_table(struct sys *sys) {
     sys->sockopt_set = host_sockopt_set;
     sys->sockopt_get = host_sockopt_get;
     sys->local_addr = host_local_addr;
+    sys->peer_uid = host_peer_uid;
     sys->poll = host_poll;
     sys->resolve_start = host_resolve_start;
     sys->resolve_end = host_resolve_end;

@@ -10,7 +10,7 @@
 #include "net/loop.h"
 
 #define SIM_HOSTS 80
-#define SIM_SOCKS 1024
+#define SIM_SOCKS 2048
 #define SIM_NAMES 4
 #define SIM_REAL_FDS 1024
 
@@ -42,6 +42,7 @@ struct sim_host {
     uint8_t index;
     int64_t wall_shift_ns;           /* of this host's wall clock */
     uint64_t random;                 /* state of its random numbers */
+    uint32_t uid;                    /* of its programs, as local sockets tell it */
     uint8_t real[SIM_REAL_FDS];      /* is this descriptor open? */
     uint32_t real_count, sock_count; /* real descriptors and sockets open now */
     uint64_t received, sent;         /* bytes of sockets */

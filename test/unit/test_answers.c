@@ -185,17 +185,61 @@ TEST(get_nodes_other_arguments) {
     static const char *const broken[] = {"{", "{\"filter_node\": }", "nul", "{} {}", "\xff"};
     for (size_t i = 0; i < 5; i++)
         check_answer("get_nodes", broken[i], INTERNAL("\"get_nodes: the arguments are not JSON\""));
-    static const char *const more[] = {"{\"sort\": {\"fields\": [\"name\"], \"order\": \"asc\"}}",
-                                       "{\"search\": {\"value\": \"x\", \"negation\": false}}",
-                                       "{\"distinct\": true}"};
-    for (size_t i = 0; i < 3; i++)
-        check_answer("get_nodes", more[i],
-                     INTERNAL("\"get_nodes: this node does not serve sort, search and distinct\""));
+    static const char *const odd[] = {
+        "{\"sort\": \"name\"}",
+        "{\"sort\": {\"fields\": [\"name\"]}}",
+        "{\"sort\": {\"fields\": \"name\", \"order\": \"asc\"}}",
+        "{\"sort\": {\"fields\": [7], \"order\": \"asc\"}}",
+        "{\"search\": \"x\"}",
+        "{\"search\": {\"value\": \"x\"}}",
+        "{\"search\": {\"negation\": false}}",
+        "{\"search\": {\"value\": 7, \"negation\": false}}",
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        check_answer("get_nodes", odd[i], INTERNAL("\"get_nodes: the arguments are not of their kind\""));
     strcpy(many, "{\"filter_node\": [");
     for (int i = 0; i < 300; i++)
         strcat(many, "\"worker1\", ");
     strcat(many, "\"worker1\"]}");
     check_answer("get_nodes", many, INTERNAL("\"get_nodes: the arguments are not JSON\""));
+}
+
+#define SORT(fields, order) "{\"sort\": {\"fields\": [" fields "], \"order\": \"" order "\"}"
+#define BAD_SORT(wrong)                                                                                      \
+    ERROR_OF("WazuhError", "Bad Request", "1403", "null",                                                    \
+             "\"Allowed sort fields: name, type, version, ip. Wrong fields: " wrong "\"", ", \"ids\": []")
+
+/* utils.py: sort_array, then search_array, then distinct, then cut_array; all of what was selected. */
+TEST(get_nodes_sort_search_distinct) {
+    two_workers();
+    static const struct {
+        const char *payload, *want;
+    } cases[] = {
+        {SORT("\"name\"", "desc") "}", ITEMS(OTHER ", " W ", " M, "3")},
+        {SORT("\"name\"", "asc") "}", ITEMS(M ", " W ", " OTHER, "3")},
+        {SORT("\"ip\"", "asc") "}", ITEMS(OTHER ", " M ", " W, "3")}, /* the equal keep their order */
+        {SORT("\"type\", \"name\"", "desc") ", \"limit\": 1}", ITEMS(OTHER, "3")},
+        {SORT("\"name\"", "desc") ", \"offset\": 1, \"limit\": 1}", ITEMS(W, "3")},
+        {SORT("", "asc") "}", ITEMS(M ", " W ", " OTHER, "3")},
+        {SORT("\"x\"", "asc") "}", BAD_SORT("x")},
+        {SORT("\"name\", \"a b\"", "asc") "}", BAD_SORT("a b")},
+        {SORT("\"x\"", "asc") ", \"limit\": 0}", BAD_SORT("x")}, /* sorted before it is cut */
+        {SORT("\"x\"", "asc") ", \"filter_node\": []}", ITEMS("", "0")},
+        {"{\"search\": {\"value\": \"WORKER1\", \"negation\": false}}", ITEMS(W ", " OTHER, "2")},
+        {"{\"search\": {\"value\": \"worker1\", \"negation\": true}}", ITEMS(M, "1")},
+        {"{\"search\": {\"value\": \"10.9\", \"negation\": false}}", ITEMS(OTHER, "1")},
+        {"{\"search\": {\"value\": \"10.9\", \"negation\": false}, \"select\": [\"name\"]}", ITEMS("", "0")},
+        {"{\"search\": {\"value\": \"zz\", \"negation\": false}, \"limit\": 0}", BAD_REQUEST("1406", "null")},
+        {"{\"select\": [\"type\"], \"distinct\": true}",
+         ITEMS("{\"type\": \"master\"}, {\"type\": \"worker\"}", "2")},
+        {"{\"select\": [\"type\"], \"distinct\": false, \"filter_type\": \"worker\"}",
+         ITEMS("{\"type\": \"worker\"}, {\"type\": \"worker\"}", "2")},
+        {"{\"select\": [\"type\", \"version\"], \"distinct\": true, \"sort\": {\"fields\": [\"type\"], "
+         "\"order\": \"desc\"}, \"limit\": 1}",
+         ITEMS("{\"type\": \"worker\", \"version\": \"4.14.7\"}", "2")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_answer("get_nodes", cases[i].payload, cases[i].want);
 }
 
 /* In the order they came; a node that left is gone at once. */
@@ -397,9 +441,15 @@ static const char *keys_of(const char *json) {
 }
 
 #define POOL_KEYS " name words used high count size refused"
-#define MEMORY_KEYS                                                                                          \
-    " memory used size pools" POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS          \
-        POOL_KEYS POOL_KEYS POOL_KEYS POOL_KEYS " spool used high limit refused"
+/* ... and the keys of the memory, as many times those of a pool as there are pools. */
+static const char *with_memory(const char *keys) {
+    char *text = test_keep(malloc(8192));
+    int n = snprintf(text, 8192, "%s memory used size pools", keys);
+    for (int i = 0; i < POOL_COUNT; i++)
+        n += snprintf(text + n, 8192 - (size_t)n, POOL_KEYS);
+    snprintf(text + n, 8192 - (size_t)n, " spool used high limit refused");
+    return text;
+}
 #define COUNT_KEYS " active disconnected pending never_connected"
 #define TREE_KEYS " files tree last_change_s scan rounds files unreadable too_many took_ms unsynced"
 
@@ -414,10 +464,12 @@ TEST(status_of_a_master) {
     one_worker();
     const char *text = sim_status(m);
     CHECK(is_json(text, strlen(text)));
-    CHECK_STR(keys_of(text),
-              "node cluster type version picket up_s state strangers strangers_refused" TREE_KEYS
-              " workers name version ip state missing shared extra last_keepalive_s agents store" COUNT_KEYS
-              " nodes" MEMORY_KEYS);
+    CHECK_STR(
+        keys_of(text),
+        with_memory(
+            "node cluster type version picket up_s state strangers strangers_refused" TREE_KEYS
+            " workers name version ip state missing shared extra last_keepalive_s agents store" COUNT_KEYS
+            " nodes"));
     static const char first[] =
         "{\"node\": \"master-node\", \"cluster\": \"wazuh\", \"type\": \"master\", \"version\": "
         "\"4.14.7\", "
@@ -481,8 +533,9 @@ TEST(status_of_a_worker) {
     sim_start(p.w); /* there is no master yet */
     sim_run(p.sim, 100);
     const char *text = sim_status(p.w);
-    CHECK_STR(keys_of(text), "node cluster type version picket up_s state why master busy" TREE_KEYS
-                             " agents store" COUNT_KEYS " nodes" MEMORY_KEYS);
+    CHECK_STR(keys_of(text),
+              with_memory("node cluster type version picket up_s state why master busy" TREE_KEYS
+                          " agents store" COUNT_KEYS " nodes"));
     CHECK(strstr(text, "\"type\": \"worker\", \"version\": \"4.14.7\", \"picket\": \"test\", \"up_s\": 0, "
                        "\"state\": \"connecting\", \"why\": \"connecting to 10.0.0.1 port 1516: "));
     CHECK(strstr(text, "\"master\": \"10.0.0.1:1516\", \"busy\": false, "));
@@ -491,11 +544,11 @@ TEST(status_of_a_worker) {
     sim_run(p.sim, 61000); /* a keepalive */
     text = sim_status(p.w);
     CHECK(is_json(text, strlen(text)));
-    CHECK_STR(keys_of(text),
-              "node cluster type version picket up_s state master link_s last_keepalive_s in_sync "
-              "behind busy last_check_s last_sync_s" TREE_KEYS
-              " agents store groups groups_as_master last_info_s" COUNT_KEYS
-              " nodes name" COUNT_KEYS MEMORY_KEYS);
+    CHECK_STR(
+        keys_of(text),
+        with_memory("node cluster type version picket up_s state master link_s last_keepalive_s in_sync "
+                    "behind busy last_check_s last_sync_s" TREE_KEYS
+                    " agents store groups groups_as_master last_info_s" COUNT_KEYS " nodes name" COUNT_KEYS));
     CHECK(strstr(text, "\"state\": \"connected\", \"master\": \"10.0.0.1:1516\", \"link_s\": "));
     CHECK(strstr(text, "\"in_sync\": true, \"behind\": 0, \"busy\": false, "));
     /* One tree, told by both in the same words. */

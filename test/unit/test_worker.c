@@ -76,7 +76,6 @@ TEST(commands_of_the_master) {
         {"cancel_task", "None {}", "ok", "Request received correctly"},
         {"syn_m_a_e", "{}", "ok", "Thanks"},
         {"syn_m_a_err", "x", "ok", "Thanks"},
-        {"dapi", "1 {}", "err", "unknown command 'b'dapi''"},
         {"syn_i_w_m_p", "", "err", "unknown command 'b'syn_i_w_m_p''"},
         {"echo-c", "keepalive", "err", "unknown command 'b'echo-c''"},
         {"hello", "m wazuh master 4.14.7", "err", "unknown command 'b'hello''"},
