@@ -142,10 +142,12 @@ static enum err function_kept(void *arg, unsigned depth, const char *key, const 
 
 static enum json_want function_begins(void *arg, unsigned depth, enum json_kind kind, const char *key) {
     struct api_request *r = arg;
-    if (depth == 0 && kind != JSON_OBJECT)
-        request_refuse(r, "a request is a JSON object");
-    if (depth == 0)
+    if (depth == 0 && kind == JSON_OBJECT)
         return JSON_ENTER;
+    if (depth == 0) {
+        request_refuse(r, "a request is a JSON object");
+        return JSON_SKIP;
+    }
     return r->phase == FINDING && strcmp(key, "f") == 0 ? JSON_KEEP : JSON_SKIP;
 }
 

@@ -365,6 +365,7 @@ TEST(request_that_is_no_json) {
 
 TEST(request_of_other_shapes) {
     REFUSED("[]", "a request is a JSON object");
+    REFUSED("[1, {" F "}]", "a request is a JSON object");
     REFUSED("\"f\"", "a request is a JSON object");
     REFUSED("{}", "DistributedAPI.__init__() missing 1 required positional argument: 'f'");
     REFUSED("{\"f_kwargs\": {\"f\": 1}}",
