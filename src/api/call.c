@@ -46,11 +46,13 @@ void api_call_step(struct api_call *c, void (*step)(struct api_call *c)) {
     loop_work_queue(c->env->role->loop, &c->work);
 }
 
-/* Real nodes name themselves in dapi_errors to those who may read their name (dapi.py, get_error_info). */
+/* Real nodes name themselves in dapi_errors to those who may read their name (dapi.py, get_error_info); to
+ * whoever asks what cannot be read, too. */
 const char *api_node_name(const struct api_call *c) {
     const char *node = c->env->role->config->node_name;
-    return !c->running || rbac_allows(&c->request, "cluster:read", "node:id", node, NULL) ? node
-                                                                                          : "unknown-node";
+    bool is_read = c->request.rbac.tokens != NULL;
+    return !is_read || rbac_allows(&c->request, "cluster:read", "node:id", node, NULL) ? node
+                                                                                       : "unknown-node";
 }
 
 /* What could not be written whole becomes an exception that says so. */

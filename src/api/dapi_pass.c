@@ -162,7 +162,7 @@ static void settle(struct api_slot *s) {
         api_call_release(s);
         s->state = SLOT_PARTS;
         s->deadline_ms = now_ms(a) + (s->long_wait ? API_LONG_MS : API_PASS_MS);
-        if (s->part_count == 1)
+        if (s->part_count == 1 && api_parts_in(s, PART_SENT))
             blob_reset(&s->body); /* its place is the answer's */
     }
     if (!api_parts_in(s, PART_SENT))
@@ -291,7 +291,7 @@ static void give(struct api *a, struct api_part *p) {
 
 static struct api_part *next_due(struct api *a) {
     for (struct api_part *p = a->parts; p < a->parts + API_PARTS; p++)
-        if (p->slot && p->state == PART_DUE && p->retry_ms <= now_ms(a))
+        if (p->slot && p->slot->going && p->state == PART_DUE && p->retry_ms <= now_ms(a))
             return p;
     return NULL;
 }
@@ -321,7 +321,7 @@ bool api_parts_send(struct api *a) {
 uint64_t api_parts_retry(const struct api *a) {
     uint64_t next = UINT64_MAX;
     for (const struct api_part *p = a->parts; p < a->parts + API_PARTS; p++)
-        if (p->slot && p->state == PART_DUE && p->retry_ms && p->retry_ms < next)
+        if (p->slot && p->slot->going && p->state == PART_DUE && p->retry_ms && p->retry_ms < next)
             next = p->retry_ms;
     return next;
 }
