@@ -351,6 +351,29 @@ TEST(request_too_many_permissions) {
     }
 }
 
+/* To the last byte of either room: `{"cluster:read": {...}}` and its NUL, `{"a": .., "b": ..}` and its. */
+TEST(request_rooms_are_used_up) {
+    static char json[3 * API_KWARGS_BYTES];
+    struct text t;
+    for (int n = 4040; n < 4080; n++) {
+        text_init(&t, json, sizeof json);
+        text_format(&t,
+                    BODY("\"rbac_permissions\": {\"rbac_mode\": \"black\", \"cluster:read\": {\"%0*d\": 1}}"),
+                    n, 0);
+        bool fits = sizeof "{\"cluster:read\": {\"\": 1}}" + (size_t)n <= API_RBAC_BYTES;
+        CHECK_INT(read_request(json, ""), fits);
+        CHECK(!fits || strlen(r.rbac.text) == sizeof "{\"cluster:read\": {\"\": 1}}" - 1 + (size_t)n);
+    }
+    for (int n = 4000; n < 4090; n++) {
+        text_init(&t, json, sizeof json);
+        text_format(&t, KWARGS("\"a\": \"%0*d\", \"b\": \"%0*d\""), 4090, 0, n, 0);
+        bool fits = sizeof "{\"a\": \"\", \"b\": \"\"}" + 4090 + (size_t)n <= API_KWARGS_BYTES;
+        CHECK(read_request(json, ""));
+        CHECK_STR(r.long_argument, fits ? "" : "b");
+        CHECK_INT(api_argument(&r, "b") != 0, fits);
+    }
+}
+
 /* ---- what is refused ---- */
 
 TEST(request_that_is_no_json) {

@@ -259,6 +259,25 @@ TEST(result_longest_item) {
     CHECK_STR(e.what, "a part of an answer is longer than 12288 bytes");
 }
 
+TEST(result_failed_ids_have_a_length) {
+    static char id[1025];
+    struct error e;
+    open_rig(1 << 20);
+    memset(id, 'i', sizeof id - 1);
+    for (size_t i = 0; i < 2; i++) {
+        result_open_items(&r, &abc);
+        fail(id + 1 - i, WAZUH_ERROR, 1701, NULL);
+        fail("002", WAZUH_ERROR, 1701, NULL);
+        result_close_items(&r, UINT64_MAX, NULL);
+        CHECK_INT(result_finish(&r, &e), i ? E_LIMIT : E_OK);
+        if (i == 0)
+            check_json(answer());
+        result_fini(&r);
+        blob_reset(&out);
+    }
+    CHECK_STR(e.what, "the name of a failed item has 1024 bytes");
+}
+
 /* No room: the first error is told, and an exception can be answered instead. */
 TEST(result_no_room) {
     static char item[9000];
@@ -276,6 +295,11 @@ TEST(result_no_room) {
     wazuh_error_set(&w, WAZUH_INTERNAL_ERROR, 1000, e.what);
     result_exception(&r, &w, "m", NULL, NULL);
     CHECK(strstr(answer(), "\"error\": \"Wazuh Internal Error: more than 20000 bytes\", \"logfile\""));
+    blob_reset(&out);
+    result_open_items(&r, &abc);
+    result_close_items(&r, UINT64_MAX, NULL);
+    CHECK(strstr(answer(), "\"total_affected_items\": 0, \"total_failed_items\": 0, "));
+    CHECK(strstr(answer(), "\"failed_items_keys\": [], \"failed_items_values\": []}"));
     spill.fail_with = E_SYS;
     result_open_items(&r, &abc);
     result_item_raw(&r, item, sizeof item);
