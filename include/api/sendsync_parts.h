@@ -9,6 +9,7 @@
 #define PICKET_API_SENDSYNC_PARTS_H
 
 #include "base/json_stream.h"
+#include "net/loop.h"
 #include "role/local_answer.h"
 #include "wire/string_message.h"
 

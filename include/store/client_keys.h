@@ -118,7 +118,8 @@ struct keys_wish {
     const char *key;           /* NULL: a new one, 64 hexadecimal digits of random numbers */
     const char *const *groups; /* its groups, which are made when they are missing; */
     size_t group_count;        /* 0: "default" */
-    /* May the agent in the line old go, as the new one wants its id, address or name (part)? NULL: none may. */
+    /* May the agent in the line old go, as the new one wants its id, address or name (part)? NULL: none may.
+     */
     bool (*may_replace)(void *arg, const struct client_key *old, enum keys_part part);
     void *arg;
     enum keys_part trouble; /* the answer: what E_VALUE or E_DUPLICATE is about */
