@@ -233,7 +233,7 @@ TEST(request_arguments) {
     uint64_t number = 0;
     CHECK(read_request(
         KWARGS("\"t\": \"a\\\"b\", \"long\": \"abcd\", \"n\": 500, \"neg\": -1, \"z\": 0.0, "
-               "\"f\": 0.5, \"yes\": true, \"no\": false, \"e\": \"\", \"l\": [], \"o\": {\"a\": "
+               "\"f\": 0.9, \"yes\": true, \"no\": false, \"e\": \"\", \"l\": [], \"o\": {\"a\": "
                "1}, \"nil\": null, \"bad\": \"\\u0000\""),
         ""));
     CHECK_INT(api_argument_text(&r, "t", out_text, sizeof out_text, &why), E_OK);
@@ -291,6 +291,12 @@ TEST(request_long_arguments) {
     CHECK(read_request(json, ""));
     CHECK_STR(r.long_argument, "f_kwargs");
     CHECK_STR(r.kwargs.text, "{}");
+    text_init(&t, json, sizeof json); /* nodes are needed by everybody, and so is who an agent is */
+    text_format(&t, KWARGS("\"node_list\": [\"%.*s\"]"), 4095, value);
+    REFUSED(json, "a value in 'f_kwargs' is too long");
+    text_init(&t, json, sizeof json);
+    text_format(&t, KWARGS("\"agent_list\": [\"%.*s\"]"), 4095, value);
+    REFUSED(json, "a value in 'f_kwargs' is too long");
     /* a name that is too long is nobody's */
     CHECK(
         read_request(KWARGS("\"0123456789012345678901234567890123456789012345678901234567890123\": 1"), ""));
