@@ -737,13 +737,17 @@ TEST(a_spool_that_is_full) {
     HAS(p, "err {\"__wazuh_exception__\"");
     program_says(q, CMD_DAPI, request_json("wazuh.t.long", "local_master", "{}", ""));
     run();
+    rig->spill.fail_with = E_OK;
+    run();
+    rig->spill.fail_with = E_SPACE;
     HAS(q, "dapi_res: {\"__wazuh_exception__\""); /* this one has room */
     HEARD(w, "");
     FORGET(p);
     program_says(p, CMD_DAPI_FWD, "worker1 {}"); /* nothing can be put together for w either */
     run();
-    HAS(p, "dapi_err: ");
     rig->spill.fail_with = E_OK;
+    run();
+    HAS(p, "dapi_err: ");
     check_baseline();
     close_rig();
 }
