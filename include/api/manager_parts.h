@@ -14,5 +14,15 @@ void api_tell_node(struct api_call *c, const struct result_kind *kind);
 extern const struct result_kind api_told_conf;
 void ossec_conf_start(struct api_call *c);
 void ossec_conf_cancel(struct api_call *c);
+/* manager_restart.c */
+extern const struct result_kind api_told_restart;
+void manager_restart(struct api_call *c);
+void manager_restart_cancel(struct api_call *c);
+/* manager_daemons.c */
+extern const struct result_kind api_told_validation, api_told_reload;
+void manager_validation(struct api_call *c);
+void manager_validation_cancel(struct api_call *c);
+void manager_reload(struct api_call *c);
+void manager_reload_cancel(struct api_call *c);
 
 #endif
