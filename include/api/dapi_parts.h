@@ -60,6 +60,7 @@ struct api_slot {
     bool is_handler; /* a handler answers it: at most HANDLERS_MAX have a call */
     struct api_asker asker;
     char id[API_ASKER_ID_BYTES];
+    uint64_t seen;        /* the queue's pass that looked at it last */
     uint64_t turn;        /* of its asker: when that was served last */
     uint64_t until_ms;    /* it must have a call before */
     uint64_t deadline_ms; /* of the present state */
@@ -116,7 +117,7 @@ struct api {
     struct sendsyncs sendsyncs;
     struct api_slot *first;
     uint32_t slot_count;
-    uint64_t turns;
+    uint64_t turns, passes;
     struct loop_work work;
     struct loop_timer timer;
     struct log_brake brake;

@@ -218,9 +218,10 @@ static void node_error(struct api *a, struct peer *peer, struct session *s, cons
     uint64_t at;
     size_t n;
     const char *text = message_text(m, &n);
-    struct api_part *part = text && first_word(m, id, sizeof id, &at) ? asked(a, peer, id) : NULL;
+    bool has_id = text && first_word(m, id, sizeof id, &at);
+    struct api_part *part = has_id ? asked(a, peer, id) : NULL;
     if (!part) {
-        refuse(s, m->counter, 3032, NULL);
+        refuse(s, m->counter, 3032, has_id ? id : NULL);
         return;
     }
     api_part_words(part, text + at, n - (size_t)at);

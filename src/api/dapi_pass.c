@@ -309,7 +309,10 @@ bool api_parts_send(struct api *a) {
     if (!err && p->slot->raw && a->copied < p->slot->body.size)
         err = copy_piece(a, &p->slot->body, &e);
     if (err) {
-        log_line(a->env.role->log, LOG_ERROR, "Cluster", "D API", "A request for %s: %s", p->node, e.what);
+        uint32_t held;
+        if (log_brake_pass(&a->brake, now_ms(a), 10000, &held))
+            log_line(a->env.role->log, LOG_ERROR, "Cluster", "D API", "A request for %s: %s (%u more before)",
+                     p->node, e.what, held);
         api_part_words(p, e.what, strlen(e.what));
         return true;
     }

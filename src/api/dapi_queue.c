@@ -256,11 +256,21 @@ static void set_timer(struct api *a) {
     loop_timer_set(a->env.role->loop, &a->timer, parts < next ? parts : next);
 }
 
+/* One that was not looked at in this pass. Whoever is told something may do anything, even with the next. */
+static struct api_slot *unseen(const struct api *a) {
+    struct api_slot *s = a->first;
+    while (s && s->seen == a->passes)
+        s = s->next;
+    return s;
+}
+
 static void work(void *arg) {
     struct api *a = arg;
+    struct api_slot *s;
     bool more = false;
-    for (struct api_slot *s = a->first, *next; s; s = next) {
-        next = s->next;
+    a->passes++;
+    while ((s = unseen(a)) != NULL) {
+        s->seen = a->passes;
         more |= look_at(s, now_ms(a));
     }
     more |= api_parts_send(a);

@@ -156,6 +156,37 @@ TEST(what_is_denied_as_a_whole) {
     close_rig();
 }
 
+/* ---- daemons ---- */
+
+/* 1017 with the dict that check_wazuh_status makes; the core status is asked exactly then. */
+TEST(daemons_that_are_not_ready) {
+    open_rig(true);
+    struct program *p = program();
+    snprintf(rig->config.services, sizeof rig->config.services, "wazuh-db,wazuh-remoted");
+    program_says(p, CMD_DAPI, request_json("wazuh.t.now", "local_master", "{}", ""));
+    run();
+    HAS(p, "\"__class__\": \"WazuhInternalError\"");
+    HAS(p, "\"code\": 1017, \"extra_message\": {\"node_name\": \"master\", \"not_ready_daemons\": "
+           "\"wazuh-remoted->stopped, wazuh-db->stopped\"}");
+    FORGET(p);
+    program_says(p, CMD_DAPI,
+                 request_json("wazuh.t.now", "local_master", "{}", ", \"basic_services\": [\"wazuh-db\"]"));
+    run();
+    HAS(p, "\"wazuh-db->stopped\"");
+    FORGET(p);
+    program_says(
+        p, CMD_DAPI,
+        request_json("wazuh.t.now", "local_master", "{}", ", \"basic_services\": [\"wazuh-execd\"]"));
+    run();
+    HAS(p, "dapi_res: " PLAIN("master"));
+    FORGET(p);
+    program_says(p, CMD_DAPI, request_json("wazuh.core.manager.status", "local_master", "{}", ""));
+    run();
+    HAS(p, "dapi_res: " PLAIN("master"));
+    check_baseline();
+    close_rig();
+}
+
 /* ---- a worker ---- */
 
 TEST(a_worker_passes_on_what_it_is_asked_as_it_is) {
