@@ -5,9 +5,8 @@
 #include "app/options.h"
 #include "app/status.h"
 
-#define AGENTS_CONNECT_MS 2000u /* a node that is down, or hangs, is known to be so after this */
-#define AGENTS_LIST_MS 6000u    /* for one page of a list; other work of the store may come first */
-#define AGENTS_EDIT_MS 15000u   /* a file is written and flushed, on slow flash */
+#define AGENTS_LIST_MS 6000u  /* for one page of a list; other work of the store may come first */
+#define AGENTS_EDIT_MS 15000u /* a file is written and flushed, on slow flash */
 
 /* Prints to standard output what was asked for, to standard error why not. The exit code: STATUS_OK, 1
  * refused (STATUS_DIED's number, as every command's), STATUS_STOPPED, STATUS_UNKNOWN. */

@@ -14,9 +14,14 @@ enum status_code {
     STATUS_DEGRADED = 150 /* runs; not connected, refused, or out of sync */
 };
 
-#define STATUS_WAIT_MS 3000u /* for all questions together */
+struct visit;
+struct status_view;
+
+/* Everything the node says about itself and the cluster: four questions. NULL: not even the first two were
+ * answered, v->e says why. Valid until the next call. */
+const struct status_view *status_look(struct visit *v);
 
 /* Prints the screen, or with o->json the node's answer, to standard output; the exit code. */
-enum status_code status_command(struct sys *sys, const struct options *o);
+int status_command(struct sys *sys, const struct options *o);
 
 #endif

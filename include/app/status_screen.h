@@ -45,7 +45,10 @@ struct status_view {
         char name[NODE_NAME_BYTES], type[12], version[24], ip[64], state[24], last_check[32];
         uint64_t missing, shared, extra, keepalive_s;
         struct view_agents agents;
-        bool bad; /* a state that is not "in sync" */
+        char seen[32];    /* date of the last keepalive, as get_health has it */
+        bool bad;         /* a state that is not "in sync" */
+        bool has_checked; /* get_health tells of a check that is over ... */
+        bool in_sync;     /* ... after which nothing had to be sent */
     } nodes[VIEW_NODES];
     char nodes_why[96]; /* why the list of nodes is not there */
     uint32_t file_count, files_more;
@@ -70,6 +73,10 @@ void status_view_health(struct status_view *v, const struct json_doc *d);
 
 /* Connected or serving, and nothing known to be out of sync. */
 bool status_view_is_well(const struct status_view *v);
+
+/* Why not, for a line ("is not connected to its master"); NULL: it is well. */
+const char *status_view_ailment(const struct status_view *v);
+bool status_view_is_master(const struct status_view *v);
 
 /* At most SCREEN_LINES lines of at most SCREEN_COLUMNS ASCII characters; the first is the verdict. */
 void status_screen(struct text *out, const struct status_view *v);

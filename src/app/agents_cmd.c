@@ -4,68 +4,23 @@
  * What an answer says comes from agents and files: only plain ASCII reaches the terminal. */
 #include "app/agents_cmd.h"
 
-#include "app/ask.h"
-#include "app/scratch.h"
+#include "app/console.h"
+#include "app/visit.h"
+#include "app/words.h"
 #include "base/json_write.h"
-#include "sys/process.h"
-#include "wire/wazuh_error.h"
 
 #include <string.h>
 
-#define SOCKET "queue/cluster/c-internal.sock"
-#define STDOUT_FD 1
-#define STDERR_FD 2
-#define REFUSED 1
 #define PAGE 100u /* agents asked for at once */
 #define QUESTION_BYTES 3072
 #define LINE_BYTES 84 /* 80 columns, the line break, the NUL */
 
-struct visit {
-    struct ask ask;
-    const struct options *o;
-    struct error e;
-    struct json_doc doc; /* the last answer, in the scratch memory */
-};
-
-static void print(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void print(int fd, const char *format, ...) {
-    char line[1024];
-    struct text t;
-    va_list args;
-    text_init(&t, line, sizeof line);
-    va_start(args, format);
-    text_vformat(&t, format, args);
-    va_end(args);
-    process_write(fd, t.buf, t.len);
-}
-
 /* ---- asking ---- */
 
-/* Says what went wrong; the exit code. */
-static int fail(const struct visit *v, enum err err) {
-    struct wazuh_error w;
-    if (err == E_PEER) {
-        wazuh_error_read(&w, scratch()->text, strlen(scratch()->text));
-        print(STDERR_FD, "picket: %s\n", w.has_extra && w.extra[0] ? w.extra : v->e.what);
-        return REFUSED;
-    }
-    if (err == E_LIMIT) {
-        print(STDERR_FD, "picket: %s\n", v->e.what);
-        return REFUSED;
-    }
-    print(STDERR_FD, "UNKNOWN: the node does not answer: %s%s\n", v->e.what,
-          err == E_DENIED ? " (run as root or wazuh)" : "");
-    return STATUS_UNKNOWN;
-}
-
 static enum err ask(struct visit *v, const char *command, const struct text *question, uint32_t wait_ms) {
-    struct scratch *s = scratch();
-    size_t len;
     if (question->cut)
         return error_set(&v->e, E_LIMIT, 0, "%s: the question is too long", command);
-    v->ask.deadline_ms = sys_mono_ms(v->ask.sys) + wait_ms;
-    enum err err = ask_question(&v->ask, command, question->buf, s->text, sizeof s->text, &len, &v->e);
-    return err ? err : json_parse(&v->doc, s->text, len, s->tokens, SCRATCH_TOKENS, &v->e);
+    return visit_ask(v, command, question->buf, wait_ms);
 }
 
 /* "a,b" as a list of strings. */
@@ -88,30 +43,17 @@ static void question_begin(struct text *t, struct json_write *w, char buf[QUESTI
 
 /* ---- lines ---- */
 
-/* A string member of an object as it can be shown in width columns; a longer one ends in '~'. */
-static void cell(char *out, size_t width, const struct json_doc *d, size_t obj, const char *key) {
-    char text[512];
-    size_t i = json_find(d, obj, key), len = 0;
-    if (!i || json_copy_str(d, i, text, sizeof text, &len) != E_OK)
-        len = 0;
-    for (i = 0; i < len && i < width; i++)
-        out[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
-    if (len > width)
-        out[width - 1] = '~';
-    out[i] = '\0';
-}
-
 static void agent_line(struct text *t, const struct json_doc *d, size_t agent) {
     char id[9], name[23], ip[16], status[16], version[24], node[14], line[LINE_BYTES];
     struct text l;
-    cell(id, sizeof id - 1, d, agent, "id");
+    cell_words(id, sizeof id - 1, d, agent, "id");
     size_t id_n = strlen(id) > 5 ? strlen(id) : 5,
            name_n = 5 + sizeof name - 1 - id_n; /* long ids are rare */
-    cell(name, name_n, d, agent, "name");
-    cell(ip, sizeof ip - 1, d, agent, "ip");
-    cell(status, sizeof status - 1, d, agent, "status");
-    cell(version, sizeof version - 1, d, agent, "version");
-    cell(node, sizeof node - 1, d, agent, "node");
+    cell_words(name, name_n, d, agent, "name");
+    cell_words(ip, sizeof ip - 1, d, agent, "ip");
+    cell_words(status, sizeof status - 1, d, agent, "status");
+    cell_words(version, sizeof version - 1, d, agent, "version");
+    cell_words(node, sizeof node - 1, d, agent, "node");
     text_init(&l, line, 81);
     text_format(&l, "%-5s %-*s %-15s %-12s %-8.8s %s", id, (int)name_n, name, ip,
                 !strcmp(status, "never_connected") ? "never" : status,
@@ -164,15 +106,15 @@ static uint32_t print_page(const struct visit *v, char after[16], bool first) {
     if (first && !v->o->json)
         heading(&t, all);
     for (uint32_t k = 0; k < count; k++, at = d->tokens[at].next) {
-        cell(after, 15, d, at, "id");
+        cell_words(after, 15, d, at, "id");
         if (!v->o->json) {
             agent_line(&t, d, at);
             continue;
         }
-        process_write(STDOUT_FD, first && !k ? "" : ",\n", first && !k ? 0 : 2);
-        process_write(STDOUT_FD, d->text + d->tokens[at].start, d->tokens[at].end - d->tokens[at].start);
+        print_bytes(first && !k ? "" : ",\n", first && !k ? 0 : 2);
+        print_bytes(d->text + d->tokens[at].start, d->tokens[at].end - d->tokens[at].start);
     }
-    process_write(STDOUT_FD, t.buf, t.len);
+    print_bytes(t.buf, t.len);
     return count;
 }
 
@@ -190,15 +132,15 @@ static int list(struct visit *v) {
             continue;
         }
         if (err)
-            return fail(v, err);
+            return visit_fail(v, err);
         size_t i = json_find(&v->doc, 0, "more");
         if (first && v->o->json)
-            process_write(STDOUT_FD, "[", 1);
+            print_bytes("[", 1);
         more = print_page(v, after, first) > 0 && i && json_is_true(&v->doc, i);
         first = false;
     }
     if (v->o->json)
-        process_write(STDOUT_FD, "]\n", 2);
+        print_bytes("]\n", 2);
     return STATUS_OK;
 }
 
@@ -208,24 +150,24 @@ static int say_done(const struct visit *v) {
     const struct json_doc *d = &v->doc;
     char id[16], name[129], ip[64], key[129];
     if (v->o->json) {
-        print(STDOUT_FD, "%.*s\n", (int)d->len, d->text);
+        print("%.*s\n", (int)d->len, d->text);
         return STATUS_OK;
     }
-    cell(id, sizeof id - 1, d, 0, "id");
-    cell(name, sizeof name - 1, d, 0, "name");
-    cell(ip, sizeof ip - 1, d, 0, "ip");
-    cell(key, sizeof key - 1, d, 0, "key");
+    cell_words(id, sizeof id - 1, d, 0, "id");
+    cell_words(name, sizeof name - 1, d, 0, "name");
+    cell_words(ip, sizeof ip - 1, d, 0, "ip");
+    cell_words(key, sizeof key - 1, d, 0, "key");
     switch (v->o->action) {
     case AGENTS_ADD:
-        print(STDOUT_FD, "agent %s %s was added\n", id, name);
+        print("agent %s %s was added\n", id, name);
         if (key[0])
-            print(STDOUT_FD, "%s %s %s %s\n", id, name, ip, key);
+            print("%s %s %s %s\n", id, name, ip, key);
         break;
     case AGENTS_REMOVE:
-        print(STDOUT_FD, "agent %s %s was removed\n", id, name);
+        print("agent %s %s was removed\n", id, name);
         break;
     default:
-        print(STDOUT_FD, "agent %s %s has its groups\n", id, name);
+        print("agent %s %s has its groups\n", id, name);
         break;
     }
     return STATUS_OK;
@@ -254,31 +196,16 @@ static int edit(struct visit *v) {
     }
     json_close(&w, '}');
     enum err err = ask(v, commands[o->action], &t, AGENTS_EDIT_MS);
-    return err ? fail(v, err) : say_done(v);
+    return err ? visit_fail(v, err) : say_done(v);
 }
 
 int agents_command(struct sys *sys, const struct options *o) {
-    struct visit v = {.ask = {.fd = -1}, .o = o};
-    int r = process_chdir(o->root); /* a path of any length then fits a socket's address */
-    if (r < 0) {
-        print(STDERR_FD, "UNKNOWN: %s: %s%s\n", o->root, err_os_words(-r),
-              r == -EACCES ? " (run as root or wazuh)" : "");
-        return STATUS_UNKNOWN;
-    }
-    enum err err = ask_open(&v.ask, sys, SOCKET, AGENTS_CONNECT_MS, &v.e);
-    if (err == E_GONE) {
-        print(STDERR_FD, "NOT RUNNING: no node in %s. Agents are listed and edited by the running node.\n",
-              o->root);
-        return STATUS_STOPPED;
-    }
-    /* A node that hangs is told from one whose store is busy: this is answered from memory. */
-    char word[8];
-    size_t len;
-    if (!err)
-        err = ask_question(&v.ask, "echo", "agents", word, sizeof word, &len, &v.e);
-    if (err)
-        return fail(&v, err);
-    int code = o->action == AGENTS_LIST ? list(&v) : edit(&v);
-    ask_close(&v.ask);
+    struct visit v;
+    int code = visit_begin(&v, sys, o);
+    if (code)
+        return code == STATUS_DIED ? STATUS_STOPPED : code; /* 1 is a refusal */
+    code = o->action == AGENTS_LIST ? list(&v) : edit(&v);
+    visit_close(&v);
+    console_flush();
     return code;
 }

@@ -1,21 +1,28 @@
 /* app/main.c - the program: one command line, one command. What is static here is all there is of it. */
 #include "app/agents_cmd.h"
+#include "app/api_cmd.h"
 #include "app/config.h"
 #include "app/config_picket.h"
+#include "app/console.h"
+#include "app/control.h"
 #include "app/daemon.h"
+#include "app/files_cmd.h"
+#include "app/hash_cmd.h"
 #include "app/help.h"
+#include "app/log_cmd.h"
 #include "app/log_file.h"
+#include "app/nodes_cmd.h"
 #include "app/options.h"
 #include "app/own_file.h"
 #include "app/problems.h"
 #include "app/run.h"
 #include "app/sealed_malloc.h"
+#include "app/send_cmd.h"
 #include "app/status.h"
+#include "app/watch.h"
 #include "base/bytes.h"
 #include "sys/process.h"
 
-#define STDOUT_FD 1
-#define STDERR_FD 2
 #define WORDS_BYTES HELP_BYTES /* also room for every problem's line */
 
 static struct sys sys;
@@ -33,7 +40,7 @@ static struct text words_begin(void) {
     return t;
 }
 
-static void print(int fd, const struct text *t) {
+static void say(int fd, const struct text *t) {
     process_write(fd, t->buf, t->len);
 }
 
@@ -41,11 +48,13 @@ static void print(int fd, const struct text *t) {
 static int fail(const char *what) {
     struct text t = words_begin();
     text_format(&t, "%s: %s\n", options.as_clusterd ? DAEMON_NAME : "picket", what);
-    print(STDERR_FD, &t);
+    say(STDERR_FD, &t);
     return 1;
 }
 
 static int bad_command_line(const struct error *e) {
+    if (options.command == COMMAND_CHECK) /* monitoring takes 2 for a node in trouble */
+        return check_usage(e->what);
     struct text t = words_begin();
     if (options.as_clusterd) { /* in argparse's shape */
         help_clusterd(&t, true);
@@ -53,22 +62,22 @@ static int bad_command_line(const struct error *e) {
     } else {
         text_format(&t, "picket: %s (picket help)\n", e->what);
     }
-    print(STDERR_FD, &t);
+    say(STDERR_FD, &t);
     return 2;
 }
 
-/* ---- help, version, cluster_control ---- */
+/* ---- help, version ---- */
 
 static int command_help(void) {
     struct text t = words_begin();
     if (options.as_clusterd) {
         help_clusterd(&t, false);
     } else if (!help_words(&t, options.topic)) {
-        text_format(&t, "picket: there is no help on '%s': run, status, agents, config\n", options.topic);
-        print(STDERR_FD, &t);
+        text_format(&t, "picket: there is no help on '%s' (picket help)\n", options.topic);
+        say(STDERR_FD, &t);
         return 2;
     }
-    print(STDOUT_FD, &t);
+    say(STDOUT_FD, &t);
     return 0;
 }
 
@@ -80,16 +89,8 @@ static int command_version(void) {
         config_picket_load(&sys, root_fd, &config, &problems);
     struct text t = words_begin();
     help_version(&t, options.as_clusterd, config.announced_version);
-    print(STDOUT_FD, &t);
+    say(STDOUT_FD, &t);
     return 0;
-}
-
-static int command_control(void) {
-    static const char answer[] =
-        "cluster_control is not part of this release of picket. `picket status` shows the\n"
-        "nodes and what is in sync.\n";
-    process_write(STDERR_FD, answer, sizeof answer - 1);
-    return 1;
 }
 
 /* ---- run ---- */
@@ -97,7 +98,7 @@ static int command_control(void) {
 static void print_problems(void) {
     struct text t = words_begin();
     problems_print(&problems, &t);
-    print(STDERR_FD, &t);
+    say(STDERR_FD, &t);
 }
 
 /* check-config says what is in effect; `run -t` keeps to what is wrong, because wazuh-control runs it. */
@@ -105,10 +106,10 @@ static int test_config(void) {
     print_problems();
     if (problems.errors)
         return 1;
-    if (options.command == COMMAND_CHECK) {
+    if (options.command == COMMAND_CHECK_CONFIG) {
         struct text t = words_begin();
         config_words(&config, &report, &t);
-        print(STDOUT_FD, &t);
+        say(STDOUT_FD, &t);
     }
     return 0;
 }
@@ -141,7 +142,7 @@ static int refuse_config(int root_fd) {
 static void say_foreground(void) {
     struct text t = words_begin();
     text_format(&t, "Starting cluster in foreground (pid: %d)\n", process.pid);
-    print(STDOUT_FD, &t);
+    say(STDOUT_FD, &t);
 }
 
 /* From the claimed root to the end of the node. */
@@ -195,7 +196,7 @@ static int command_run(void) {
     struct config_source from = {
         .root_fd = root_fd, .root = options.root, .file = options.config_file, .debug = options.debug};
     config_load(&sys, &from, &config, &report, &problems);
-    if (options.test || options.command == COMMAND_CHECK)
+    if (options.test || options.command == COMMAND_CHECK_CONFIG)
         return test_config();
     enum err err = daemon_init(&process, &sys, &log_file.log, options.root, root_fd, options.foreground,
                                options.stay_root, &e);
@@ -223,12 +224,30 @@ int main(int argc, char *argv[]) {
     case COMMAND_VERSION:
         return command_version();
     case COMMAND_CONTROL:
-        return command_control();
+        return control_command(&sys, &options);
     case COMMAND_STATUS:
-        return (int)status_command(&sys, &options);
+        return watch_command(&sys, &options, status_command);
+    case COMMAND_NODES:
+        return watch_command(&sys, &options, nodes_command);
+    case COMMAND_HEALTH:
+        return watch_command(&sys, &options, health_command);
     case COMMAND_AGENTS:
-        return (int)agents_command(&sys, &options);
+        return watch_command(&sys, &options, agents_command);
     case COMMAND_CHECK:
+        return check_command(&sys, &options);
+    case COMMAND_FILES:
+        return watch_command(&sys, &options, files_command);
+    case COMMAND_HASH:
+        return watch_command(&sys, &options, hash_command);
+    case COMMAND_WAIT_SYNC:
+        return wait_sync_command(&sys, &options);
+    case COMMAND_API:
+        return api_command(&sys, &options);
+    case COMMAND_SEND_FILE:
+        return send_command(&sys, &options);
+    case COMMAND_LOG:
+        return log_command(&sys, &options);
+    case COMMAND_CHECK_CONFIG:
     case COMMAND_RUN:
         return command_run();
     }

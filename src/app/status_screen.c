@@ -4,6 +4,8 @@
  * nobody can move a console's cursor from afar. What there is no room for is counted, never wrapped. */
 #include "app/status_screen.h"
 
+#include "app/words.h"
+
 #include <string.h>
 
 #define NODE_LINES 8 /* most lines of the table of nodes, if the rest leaves them */
@@ -11,21 +13,6 @@
 #define WHY_COLUMNS 75 /* of a reason, on each of two lines */
 
 /* ---- words ---- */
-
-/* "7s", "4m12s", "3h04m", "3d04h", "n/a". */
-static void age_words(struct text *out, uint64_t s) {
-    unsigned long long v = s;
-    if (s == VIEW_UNKNOWN)
-        text_str(out, "n/a");
-    else if (s < 60)
-        text_format(out, "%llus", v);
-    else if (s < 3600)
-        text_format(out, "%llum%02llus", v / 60, v % 60);
-    else if (s < 86400)
-        text_format(out, "%lluh%02llum", v / 3600, v / 60 % 60);
-    else
-        text_format(out, "%llud%02lluh", v / 86400, v / 3600 % 24);
-}
 
 static void ago_words(struct text *out, const char *words, uint64_t s) {
     text_format(out, "  %s ", words);
@@ -42,16 +29,6 @@ static void number_words(struct text *out, uint64_t v) {
         text_char(out, '-');
     else
         text_format(out, "%llu", (unsigned long long)v);
-}
-
-/* "3.1 MB" of 2^20 bytes, "49 kB" below that. */
-static void size_words(struct text *out, uint64_t bytes) {
-    uint64_t kib = bytes / 1024, tenths = (kib * 10 + 512) / 1024; /* to the nearest; no size overflows */
-    if (kib < 1024)
-        text_format(out, "%llu kB", (unsigned long long)kib);
-    else
-        text_format(out, "%llu.%llu MB", (unsigned long long)(tenths / 10),
-                    (unsigned long long)(tenths % 10));
 }
 
 static const char *or_unknown(const char *s) {
@@ -98,7 +75,7 @@ static void line_format(struct screen *s, const char *format, ...) {
 
 /* ---- the verdict ---- */
 
-static bool is_master(const struct status_view *v) {
+bool status_view_is_master(const struct status_view *v) {
     return !strcmp(v->type, "master");
 }
 
@@ -109,8 +86,7 @@ static uint32_t bad_nodes(const struct status_view *v) {
     return n;
 }
 
-/* What keeps the node from being well, or NULL. */
-static const char *ailment(const struct status_view *v) {
+const char *status_view_ailment(const struct status_view *v) {
     switch (v->state) {
     case VIEW_CONNECTING:
         return "is not connected to its master";
@@ -135,22 +111,22 @@ static const char *ailment(const struct status_view *v) {
 }
 
 bool status_view_is_well(const struct status_view *v) {
-    return !ailment(v);
+    return !status_view_ailment(v);
 }
 
 static void verdict(struct screen *s, const struct status_view *v) {
-    const char *wrong = ailment(v);
+    const char *wrong = status_view_ailment(v);
     line_begin(s);
     if (wrong)
         text_format(&s->text, "NOT WELL: %s %s", or_unknown(v->node), wrong);
     else if (!v->native)
         text_format(&s->text, "RUNNING: %s, Wazuh's own daemon, answers", or_unknown(v->node));
-    else if (is_master(v))
+    else if (status_view_is_master(v))
         text_format(&s->text, "OK: %s serves", or_unknown(v->node));
     else
         text_format(&s->text, "OK: %s is connected and in sync", or_unknown(v->node));
     uint32_t all = v->node_count + v->nodes_more;
-    if (!wrong && v->native && is_master(v))
+    if (!wrong && v->native && status_view_is_master(v))
         text_format(&s->text, " %u worker%s, none behind", all ? all - 1 : 0, all == 2 ? "" : "s");
     line_end(s);
     const char *at = v->why;
@@ -186,13 +162,13 @@ static void about(struct screen *s, const struct status_view *v) {
     if (!v->native)
         return;
     line_begin(s);
-    text_format(&s->text, "master  %s  %s", is_master(v) ? "this node" : or_unknown(v->master),
+    text_format(&s->text, "master  %s  %s", status_view_is_master(v) ? "this node" : or_unknown(v->master),
                 states[v->state]);
     if (v->link_s != VIEW_UNKNOWN) {
         text_char(&s->text, ' ');
         age_words(&s->text, v->link_s);
     }
-    if (!is_master(v))
+    if (!status_view_is_master(v))
         ago_words(&s->text, "last keepalive", v->last_keepalive_s);
     line_end(s);
 }
@@ -204,7 +180,7 @@ static void files(struct screen *s, const struct status_view *v) {
     text_format(&s->text, "files   %llu", (unsigned long long)v->files);
     if (v->behind != VIEW_UNKNOWN)
         text_format(&s->text, "  %llu behind", (unsigned long long)v->behind);
-    if (!is_master(v) || v->last_check_s != VIEW_UNKNOWN)
+    if (!status_view_is_master(v) || v->last_check_s != VIEW_UNKNOWN)
         ago_words(&s->text, "last check", v->last_check_s);
     ago_words(&s->text, "last change", v->last_change_s);
     line_end(s);

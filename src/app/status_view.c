@@ -265,13 +265,29 @@ void status_view_nodes(struct status_view *v, const struct json_doc *d) {
             memcpy(v->version, v->nodes[i].version, sizeof v->version);
 }
 
-/* A worker's "status" of get_health, for what get_status did not say. */
+/* A date's text; "" when it is none yet. */
+static void get_date(const struct json_doc *d, size_t obj, const char *key, char out[32]) {
+    out[0] = '\0';
+    if (obj)
+        get_text(d, obj, key, out, 32);
+    if (!strcmp(out, "n/a"))
+        out[0] = '\0';
+}
+
+/* A worker's "status" of get_health, for what get_status did not say. A check that finds something to send is
+ * followed by a sync at once; so all was in sync at the last check when it began after the last sync did.
+ * Dates of one form compare as text. */
 static void read_health(struct view_node *n, const struct json_doc *d, size_t status) {
     size_t check = json_find(d, status, "last_check_integrity");
     size_t sync = json_find(d, status, "last_sync_integrity");
     size_t total = sync ? json_find(d, sync, "total_files") : 0;
-    if (check)
-        GET_TEXT(d, check, "date_end_master", n->last_check);
+    char checked[32], synced[32];
+    get_date(d, check, "date_end_master", n->last_check);
+    get_date(d, check, "date_start_master", checked);
+    get_date(d, sync, "date_start_master", synced);
+    get_date(d, status, "last_keep_alive", n->seen);
+    n->has_checked = n->last_check[0] != '\0';
+    n->in_sync = n->has_checked && strcmp(checked, synced) > 0;
     if (!total || n->missing != VIEW_UNKNOWN)
         return;
     get_number(d, total, "missing", &n->missing);

@@ -64,7 +64,7 @@ TEST(options_picket) {
     CHECK(o.command == COMMAND_STATUS && o.json);
     CHECK_STR(o.root, "/r");
     CHECK(!parse("picket check-config -c f"));
-    CHECK(o.command == COMMAND_CHECK);
+    CHECK(o.command == COMMAND_CHECK_CONFIG);
     CHECK_STR(o.config_file, "f");
     CHECK(!parse("picket version") && o.command == COMMAND_VERSION);
     CHECK(!parse("picket -V") && o.command == COMMAND_VERSION);
@@ -126,7 +126,7 @@ TEST(options_agents_refused) {
                                       "agents --name",
                                       "agents --nosuch x",
                                       "agents --x=y",
-                                      "status --json",
+                                      "agents --json=1",
                                       "agents --"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char line[64];
@@ -138,9 +138,63 @@ TEST(options_agents_refused) {
     CHECK_STR(e.what, "usage: picket agents add NAME [--ip ADDRESS] [--id ID] [--key]");
 }
 
+TEST(options_reading) {
+    CHECK(!parse("picket status --json --watch") && o.json);
+    CHECK_INT(o.watch_ms, 2000);
+    CHECK(!parse("picket nodes --watch 5 -j") && o.json && o.command == COMMAND_NODES);
+    CHECK_INT(o.watch_ms, 5000);
+    CHECK(!parse("picket health -q --watch=0.5") && o.quiet);
+    CHECK_INT(o.watch_ms, 500);
+    CHECK(!parse("picket files --dry-run") && o.dry_run && o.command == COMMAND_FILES);
+    CHECK(!parse("picket wait-sync --timeout 90 --quiet") && o.quiet);
+    CHECK_INT(o.timeout_s, 90);
+    CHECK(!parse("picket log -fn3 --level=error") && o.follow);
+    CHECK_INT(o.lines, 3);
+    CHECK_STR(o.level, "error");
+    CHECK(!parse("picket log"));
+    CHECK_INT(o.lines, 20);
+    CHECK(!parse("picket check -w 1,90 -c5"));
+    CHECK_STR(o.warning, "1,90");
+    CHECK_STR(o.critical, "5");
+    CHECK(!parse("picket check-config -c f"));
+    CHECK_STR(o.config_file, "f");
+}
+
+TEST(options_api) {
+    CHECK(!parse(
+        "picket api wazuh.manager.get_status a=1 --node w1 --node=w2 b=c --agents 001,002 --type local_any"));
+    CHECK_INT(o.words, 3);
+    CHECK_STR(o.word[0], "wazuh.manager.get_status");
+    CHECK_STR(o.word[2], "b=c");
+    CHECK_INT(o.nodes, 2);
+    CHECK_STR(o.node[1], "w2");
+    CHECK_STR(o.ids, "001,002");
+    CHECK_STR(o.type, "local_any");
+    CHECK(!parse("picket api --list -j") && o.list && o.json);
+    CHECK(!parse("picket send-file a/b w1") && o.words == 2);
+}
+
+TEST(options_reading_refused) {
+    static const char *const bad[] = {"status -q",        "status --dry-run",    "nodes --watch=x",
+                                      "nodes --watch 0",  "nodes --watch=",      "nodes now",
+                                      "health --quiet=1", "wait-sync --timeout", "log -n x",
+                                      "log -n",           "log -l error",        "api",
+                                      "api --list f",     "api -N w1 f",         "send-file a",
+                                      "send-file a b c",  "check --json",        "run --json",
+                                      "hash --timeout 3", "status -W",           "check-config --critical x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "picket %s", bad[i]);
+        if (parse(line) != E_VALUE)
+            test_fail(__FILE__, __LINE__, "%s is taken", line);
+    }
+}
+
 TEST(options_cluster_control) {
     CHECK(!parse("/var/ossec/bin/cluster_control -l"));
     CHECK(o.command == COMMAND_CONTROL);
+    CHECK_INT(o.argc, 2);
+    CHECK_STR(o.argv[1], "-l");
 }
 
 TEST(options_no_name) {
