@@ -73,8 +73,7 @@
 #define LOCAL_DESKS 12u /* of them, in the middle of a request or an answer at once */
 #endif
 #ifndef LOCAL_QUESTIONS
-#define LOCAL_QUESTIONS 16u /* different questions of a worker's programs to the master, under way at once   \
-                             */
+#define LOCAL_QUESTIONS 16u /* questions of a worker's programs to its master, under way at once */
 #endif
 #ifndef STRANGERS_MAX
 #define STRANGERS_MAX 128u /* connections that have not said a good hello */

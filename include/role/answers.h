@@ -53,8 +53,8 @@ void answer_hash_init(struct answer_hash *h);
 /* false: it was answered, with an error. */
 bool answer_hash_start(struct answer_hash *h, struct role_env *env, struct session *s, uint32_t counter);
 bool answer_hash_is_under_way(const struct answer_hash *h);
-/* A bounded piece of the work; true: call it again next turn. When nothing is under way any more it is
- * answered. */
+/* A bounded piece of the work; true: call it again next turn. Else it is answered, or, when it is still under
+ * way, waits for other answers to be read: to be called again later. */
 bool answer_hash_step(struct answer_hash *h, struct role_env *env, struct session *s);
 void answer_hash_end(struct answer_hash *h);
 

@@ -16,7 +16,7 @@
 #include "role/role.h"
 #include "wire/xfer.h"
 
-#define FILES_SENT 4u     /* by send_file, at once */
+#define FILES_SENT 2u     /* by send_file, at once: other senders are for the nodes' own work */
 #define FILES_RECEIVED 4u /* for nobody's task, at once; one of a link */
 #define INBOX_FILES 64u   /* that may lie in a worker's folder; as many bytes as a quarter of the spool */
 

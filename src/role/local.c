@@ -202,6 +202,8 @@ static void settle(struct local_desk *d) {
     if (answer_hash_is_under_way(&d->hash)) {
         if (answer_hash_step(&d->hash, l->env, &d->link.session))
             loop_work_queue(l->env->loop, &l->work);
+        else if (answer_hash_is_under_way(&d->hash))
+            local_look_soon(l); /* long answers are to be read first */
         link_kick(&d->link);
         d->since_ms = l->env->loop->now_ms; /* it waits for us */
     }

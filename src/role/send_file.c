@@ -93,17 +93,30 @@ static void refuse(struct session *s, uint32_t counter, int code, const char *ex
     session_reply_error(s, counter, &w);
 }
 
-/* "<path> <node>": path, with one leading slash, below the root. What opens it follows no link and leaves the
- * root nowhere; here is only what the protocol cannot carry. */
+/* Bytes of path that name our root, as Python clients send it before the rest: 0, none. The process works in
+ * its root and does not know its path; who is which the kernel tells. */
+static size_t root_prefix(const struct role_env *env, const char *path, size_t n) {
+    char prefix[PATH_MAX_BYTES];
+    struct sys_stat root, st;
+    if (path[0] != '/' || env->sys->fstat(env->sys, env->root, &root) < 0)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if (path[i] == '/' && text_copy(prefix, sizeof prefix, path, i) &&
+            env->sys->lstatat(env->sys, SYS_CWD, prefix, &st) >= 0 && st.ino == root.ino &&
+            st.dev == root.dev)
+            return i;
+    return 0;
+}
+
+/* "<path> <node>". What opens the path follows no link and leaves the root nowhere; here is only what the
+ * protocol cannot carry. */
 static bool read_request(struct file_sent *f, const struct message *m) {
-    const char *root = f->all->server->root_path;
-    size_t n, root_n = strlen(root);
+    size_t n;
     const char *text = message_text(m, &n);
     const char *blank = text ? memchr(text, ' ', n) : NULL;
     if (!blank || !text_copy(f->to, sizeof f->to, blank + 1, (size_t)(text + n - blank - 1)))
         return false;
-    if ((size_t)(blank - text) > root_n && memcmp(text, root, root_n) == 0 && text[root_n] == '/')
-        text += root_n;
+    text += root_prefix(f->all->server->env, text, (size_t)(blank - text));
     while (*text == '/')
         text++;
     for (const char *c = text; c < blank; c++)

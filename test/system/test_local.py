@@ -79,17 +79,14 @@ def test_get_nodes_select():
 
 
 def test_get_nodes_sort_and_search():
-    """Right, or refused in words; never a wrong list."""
-    m, _ = pair()
-    for change, names in (
-        ((b'"sort": null', b'"sort": {"fields": ["name"], "order": "desc"}'), ['worker1', 'master']),
-        ((b'"search": null', b'"search": {"value": "work", "negation": false}'), ['worker1']),
-    ):
-        reply = m.local(b'get_nodes', NODES.replace(*change))
-        if reply.command == b'err':
-            assert wire.error_code(reply.payload) and b'does not serve' in reply.payload, reply
-        else:
-            assert [i['name'] for i in json.loads(reply.payload)['items']] == names, reply
+    for n in pair():
+        for change, names in (
+            ((b'"sort": null', b'"sort": {"fields": ["name"], "order": "desc"}'), ['worker1', 'master']),
+            ((b'"search": null', b'"search": {"value": "work", "negation": false}'), ['worker1']),
+            ((b'"search": null', b'"search": {"value": "work", "negation": true}'), ['master']),
+        ):
+            got = ask(n, b'get_nodes', NODES.replace(*change))
+            assert [i['name'] for i in got['items']] == names, got
 
 
 def test_get_nodes_errors():
@@ -98,6 +95,11 @@ def test_get_nodes_errors():
         ((b'"filter_node": null', b'"filter_node": ["nosuch"]'), 1730),
         ((b'"all"', b'"boss"'), 1728),
         ((b'"select": null', b'"select": ["nosuch"]'), 1724),
+        ((b'"sort": null', b'"sort": {"fields": ["nosuch"], "order": "asc"}'), 1403),
+        ((b'"offset": 0', b'"offset": -1'), 1400),
+        ((b'"limit": 500', b'"limit": -1'), 1401),
+        ((b'"limit": 500', b'"limit": 100001'), 1405),
+        ((b'"limit": 500', b'"limit": 0'), 1406),
     ):
         reply = m.local(b'get_nodes', NODES.replace(*change))
         assert reply.command == b'err' and wire.error_code(reply.payload) == code, (change, reply)
@@ -132,6 +134,50 @@ def wire_time(stamp):
     return calendar.timegm(time.strptime(stamp.split('.')[0], '%Y-%m-%dT%H:%M:%S'))
 
 
+def test_get_hash():
+    """The hashes of the user's ruleset, as Python computes them, on both nodes."""
+    for n in pair():
+        want = {
+            path: digest
+            for path, digest in n.hashes().items()
+            if path.startswith(('etc/rules/', 'etc/decoders/', 'etc/lists/'))
+        }
+        reply = n.local(b'get_hash')
+        assert reply.command == b'ok', reply
+        assert json.loads(reply.payload) == want, (json.loads(reply.payload), want)
+
+
+def test_send_file():
+    m, w = pair()
+    for a, b, to in ((m, w, b'worker1'), (w, m, b'None')):
+        path = f'queue/cluster/worker1/from-{a.name}.txt'
+        os.makedirs(os.path.dirname(a.path(path)), exist_ok=True)
+        with open(a.path(path), 'wb') as f:
+            f.write(os.urandom(300000))
+        for name in (path, a.path(path)):  # a Python client sends the whole path
+            p = Program(a)
+            p.say(b'send_file', name.encode() + b' ' + to)
+            reply = p.hear()[1:]
+            assert reply == (b'ok ---------', b'Forwarding file to master node'), reply
+            assert p.hear_string(b'send_f_res') == b'300000'
+            with open(a.path(path), 'rb') as f, open(b.path(path), 'rb') as g:
+                assert f.read() == g.read()
+            os.unlink(b.path(path))
+            p.close()
+    reply = m.local(b'send_file', b'etc/nosuch worker1')
+    assert wire.error_code(reply.payload) == 3034, reply
+    reply = m.local(b'send_file', b'etc/client.keys nosuch')
+    assert wire.error_code(reply.payload) == 3022, reply
+
+
+def test_the_key():
+    """Tests run as root or not: the kernel says who asks."""
+    m, _ = pair()
+    got = json.loads(m.local(b'get_config', b'{"key": true}').payload)
+    assert got['key'] == (m.key if os.geteuid() == 0 else '****'), got
+    assert json.loads(m.local(b'get_config', b'').payload)['key'] == '****'
+
+
 def test_unknown_and_odd_requests():
     for n in pair():
         assert n.local(b'xyz') == (b'err', b"unknown command 'b'xyz''")
@@ -148,6 +194,137 @@ def test_unknown_and_odd_requests():
             assert n.local(b'get_nodes', payload, timeout=5).command in (b'err', b'ok')
         assert n.local(b'echo', b'hello') == (b'ok', b'hello')
         n.check_alive()
+
+
+class Program:
+    """A connection to the local socket, byte by byte."""
+
+    def __init__(self, node, timeout=10):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.settimeout(timeout)
+        self.s.connect(node.path('queue/cluster/c-internal.sock'))
+        self.counter = 1
+
+    def say(self, command, payload=b'', counter=None):
+        if counter is None:
+            self.counter += 1
+        head = struct.pack('!2I', self.counter if counter is None else counter, len(payload))
+        self.s.sendall(head + (command + b' ' + b'-' * 11)[:12] + payload)
+
+    def read(self, n):
+        out = b''
+        while len(out) < n:
+            piece = self.s.recv(n - len(out))
+            if not piece:
+                raise EOFError('closed')
+            out += piece
+        return out
+
+    def hear(self):
+        """(counter, the twelve bytes of the command, payload)"""
+        head = self.read(20)
+        counter, n = struct.unpack('!2I', head[:8])
+        return counter, head[8:], self.read(n)
+
+    def hear_string(self, command):
+        counter, name, total = self.hear()
+        assert name == b'new_str ----', name
+        self.say(b'ok', b'4711', counter)
+        text = b''
+        while len(text) < int(total):
+            counter, name, piece = self.hear()
+            assert name == b'str_upd ----' and piece.startswith(b'4711 '), (name, piece[:20])
+            text += piece[5:]
+            self.say(b'ok', b'String updated', counter)
+        counter, name, piece = self.hear()
+        assert name.split(b' ')[0] == command and piece == b'4711', (name, piece)
+        self.say(b'ok', b'received', counter)
+        return text
+
+    def close(self):
+        self.s.close()
+
+
+def desks(node):
+    pools = json.loads(node.local(b'get_status').payload)['memory']['pools']
+    return {p['name']: p for p in pools}
+
+
+def answers(programs, command, payload, later):
+    """All ask, then all are answered; the seconds until the last one has its answer."""
+    start = time.monotonic()
+    for p in programs:
+        p.say(command, payload)
+    for p in programs:
+        name, text = p.hear()[1:]
+        assert name == b'ok ---------', (name, text)
+        if later:
+            assert text == b'Sent request to master node', text
+            counter, name, text = p.hear()
+            assert name == b'control_res ', (name, text)
+            p.say(b'ok', b'Response received', counter)
+        assert json.loads(text)['totalItems'] == 2, text
+    return time.monotonic() - start
+
+
+def test_five_hundred():
+    """500 programs at once, each is answered, twice; then beside silent ones, half frames and programs that
+    do not read, which cost the others nothing but LOCAL_SLOW_MS, 2 s."""
+    for n in pair():
+        crowd = [Program(n) for _ in range(500)]
+        took = [answers(crowd, b'get_nodes', NODES, n.role == 'worker') for _ in range(2)]
+        pools = desks(n)
+        # the one who asks for the status has a slot and a desk as well
+        assert pools['local_clients']['used'] == 501 and pools['local_desks']['used'] == 1, pools
+        rude = crowd[:60]
+        for k, p in enumerate(rude):
+            if k % 3 == 0:
+                p.s.sendall(struct.pack('!2I', 7, 100))  # half a header
+            elif k % 3 == 1:
+                p.s.sendall(struct.pack('!2I12s', 7, 100, b'get_nodes --') + b'x')
+            else:
+                p.s.setblocking(False)
+                try:
+                    while True:
+                        p.s.sendall(struct.pack('!2I12s', 7, 4000, b'echo -------') + bytes(4000))
+                except BlockingIOError:
+                    pass
+        start = time.monotonic()
+        alone = []
+        for p in crowd[60:]:
+            one = time.monotonic()
+            took.append(answers([p], b'get_nodes', NODES, n.role == 'worker'))
+            alone.append(time.monotonic() - one)
+        whole = time.monotonic() - start
+        # 60 of them share the desks: a few rounds of 2 s, and then never again
+        assert whole < 20, f'{whole} s'
+        assert sorted(alone)[len(alone) // 2] < 0.1, sorted(alone)[len(alone) // 2]
+        print(
+            f'   {n.role}: 500 in {took[0] * 1000:.0f} and {took[1] * 1000:.0f} ms; beside 60 rude ones 440 in '
+            f'{whole:.1f} s, one takes {sorted(alone)[len(alone) // 2] * 1000:.1f} ms'
+        )
+        for p in crowd:
+            p.close()
+        wait(lambda: desks(n)['local_clients']['used'] == 1, 'the slots to come back', 5)
+        n.check_alive()
+
+
+def test_more_than_slots():
+    """More programs than slots wait, and nobody is closed."""
+    m, _ = pair()
+    size = desks(m)['local_clients']['size']
+    crowd = [Program(m) for _ in range(size)]
+    late = [Program(m, timeout=5) for _ in range(20)]
+    for p in late:
+        p.say(b'echo', b'x')
+    time.sleep(0.3)
+    for p in crowd[:20]:
+        p.close()
+    for p in late:
+        assert p.hear()[2] == b'x'
+    for p in crowd[20:] + late:
+        p.close()
+    wait(lambda: desks(m)['local_clients']['used'] == 1, 'the slots to come back', 5)
 
 
 def serves(n):

@@ -1,5 +1,6 @@
 /* test_peer.c - what a worker that has been let in may ask of its master, command by command (reference,
  * sections 2, 4.1 and 4.2), and what counts as a sign of life. */
+#include "role/requests.h"
 #include "test/sim/sim.h"
 
 #include <stdio.h>
@@ -62,6 +63,66 @@ TEST(every_command) {
         CHECK(!guest_hear(g, &h));
     }
     CHECK(!g->closed);
+}
+
+/* ---- what role only carries ---- */
+
+static char carried[400];
+
+static void note(const char *what, const char *name, const struct message *message) {
+    size_t at = strlen(carried), n = 0;
+    const char *text = message ? message_text(message, &n) : "";
+    snprintf(carried + at, sizeof carried - at, "%s %s %.*s\n", what, name, (int)n, text);
+}
+
+static void take(void *arg, struct peer *p, const struct message *message) {
+    CHECK(arg == carried);
+    note(message->command, p->name, message);
+    session_reply_text(&p->link.session, message->counter, "ok", "taken");
+}
+
+static void came(void *arg, struct peer *p) {
+    (void)arg;
+    CHECK(p->link.session.owner == p);
+    note("came", p->name, NULL);
+}
+
+static void left(void *arg, struct peer *p) {
+    (void)arg;
+    CHECK(p->link.session.ended);
+    note("gone", p->name, NULL);
+}
+
+static const struct requests fake = {.arg = carried, .peer = take, .peer_came = came, .peer_gone = left};
+
+TEST(requests_are_handed_over) {
+    static const char *const commands[] = {"dapi", "dapi_res", "dapi_err", "sendsync"};
+    sim = sim_new(1);
+    m = sim_add(sim, NODE_MASTER, "master");
+    sim_start(m);
+    g = sim_guest(sim, "10.1.1.1");
+    m->node->env.requests = NULL; /* a node without them says so */
+    sim_says_hello(m, g, "worker1");
+    for (size_t i = 0; i < 4; i++) {
+        guest_ask_text(g, commands[i], "1 {}");
+        CHECK(sim_hears(sim, g, &h, 1000));
+        CHECK_STR((char *)h.bytes, CLUSTER_ERROR("3000", "\"this master does not serve this command\""));
+    }
+    guest_close(g);
+    sim_run(sim, 10);
+    m->node->env.requests = &fake;
+    carried[0] = '\0';
+    sim_says_hello(m, g, "worker1");
+    for (size_t i = 0; i < 4; i++) {
+        guest_ask_text(g, commands[i], "1 {}");
+        CHECK(sim_hears(sim, g, &h, 1000));
+        CHECK_STR((char *)h.bytes, "taken");
+    }
+    guest_close(g);
+    sim_run(sim, 10);
+    CHECK_STR(carried, "came worker1 \ndapi worker1 1 {}\ndapi_res worker1 1 {}\ndapi_err worker1 1 "
+                       "{}\nsendsync worker1 1 {}\ngone worker1 \n");
+    m->node->env.requests = NULL;
 }
 
 /* A file that no task waits for, and the paths of one that waits. */

@@ -339,6 +339,27 @@ static void check_tcp(const char *listen_on, const char *connect_to, const char 
     }
 }
 
+TEST(sys_peer_uid) {
+    struct sys_addr a;
+    char path[300];
+    uint32_t uid = 12345;
+    int fd;
+    sys_linux_init(&sys);
+    snprintf(path, sizeof path, "%s/s", test_dir());
+    CHECK(sys_addr_unix(&a, path));
+    int listener = sys.listen(&sys, &a, 16);
+    CHECK(listener >= 0);
+    CHECK_INT(sys.connect(&sys, &a, &fd), 0);
+    int server = sys.accept(&sys, listener, NULL);
+    CHECK(server >= 0);
+    CHECK_INT(sys.peer_uid(&sys, server, &uid), 0);
+    CHECK_INT(uid, geteuid());
+    CHECK_INT(sys.peer_uid(&sys, 999, &uid), -EBADF);
+    sys.close(&sys, server);
+    sys.close(&sys, fd);
+    sys.close(&sys, listener);
+}
+
 TEST(sys_tcp_over_ipv4) {
     check_tcp("127.0.0.1", "127.0.0.1", "127.0.0.1");
 }

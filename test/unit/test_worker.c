@@ -1,5 +1,6 @@
 /* test_worker.c - the worker's link to a master that is played by hand: hello and its answers, keepalives,
  * and the commands of the master (reference, sections 1, 2 and 4.2). */
+#include "role/requests.h"
 #include "test/sim/sim.h"
 
 #include <stdio.h>
@@ -94,6 +95,58 @@ TEST(commands_of_the_master) {
                       h.command, (char *)h.bytes, cases[i].answer, cases[i].text);
     }
     CHECK(sim_joined(w));
+}
+
+static char carried[400];
+
+static void note(const char *what, const struct message *message) {
+    size_t at = strlen(carried), n = 0;
+    const char *text = message ? message_text(message, &n) : "";
+    snprintf(carried + at, sizeof carried - at, "%s %.*s\n", what, (int)n, text);
+}
+
+static void take(void *arg, struct session *s, const struct message *message) {
+    CHECK(arg == carried);
+    note(message->command, message);
+    session_reply_text(s, message->counter, "ok", "taken");
+}
+
+static void came(void *arg, struct session *s) {
+    (void)arg;
+    CHECK(s == worker_session(&w->node->worker));
+    note("came", NULL);
+}
+
+static void left(void *arg) {
+    (void)arg;
+    CHECK(!worker_session(&w->node->worker));
+    note("gone", NULL);
+}
+
+static const struct requests fake = {
+    .arg = carried, .master = take, .master_came = came, .master_gone = left};
+
+TEST(requests_are_handed_over) {
+    static const char *const commands[] = {"dapi", "dapi_res", "dapi_err", "sendsyn_res", "sendsyn_err"};
+    begin();
+    w->node->env.requests = &fake;
+    accept_hello();
+    say("ok", "Client worker1 added");
+    hear_request("syn_i_w_m_p", 10);
+    say("ok", "False");
+    hear_request("syn_a_w_m_p", 10);
+    say("ok", "False");
+    g->counter = 0x7ffffff0;
+    for (size_t i = 0; i < 5; i++) {
+        guest_ask_text(g, commands[i], "1 {}");
+        CHECK(sim_hears(sim, g, &h, 1000));
+        CHECK_STR((char *)h.bytes, "taken");
+    }
+    guest_close(g);
+    sim_run(sim, 10);
+    CHECK_STR(carried, "came \ndapi 1 {}\ndapi_res 1 {}\ndapi_err 1 {}\nsendsyn_res 1 {}\nsendsyn_err 1 {}\n"
+                       "gone \n");
+    w->node->env.requests = NULL;
 }
 
 /* A master that gives work before it has let us in. */
