@@ -2,6 +2,7 @@
  * given, what becomes of what they say, and of those that are slow, loud, deaf or dead. */
 #include "api/handler.h"
 
+#include "test/harness/faults.h"
 #include "test/harness/harness.h"
 #include "test/harness/memory_spill.h"
 #include "test/harness/pools.h"
@@ -143,7 +144,7 @@ static const char *run_with(const char *kwargs, const char *user) {
     refusal.code = 0;
     call.running = true;
     api_handler.start(&call);
-    for (int i = 0; !over && i < 100000; i++)
+    while (!over) /* the case itself has its time */
         loop_turn(&loop, 50);
     CHECK(over);
     CHECK_INT(blob_read(&out, 0, (uint8_t *)answer, sizeof answer - 1, &n, NULL), E_OK);
@@ -463,4 +464,25 @@ TEST(no_process_is_to_be_had) {
     program("exit 0");
     run("{}");
     CHECK_INT(refusal.code, 1000);
+}
+
+/* Whichever call fails: there is one end, a result or an exception. */
+TEST(every_call_fails) {
+    static struct faults f;
+    uint64_t n = 0;
+    open_node();
+    config.handler_s = 2;
+    program("read x; echo \"$x\" >&2; printf '{\"a\": 1}'");
+    role.sys = &f.sys;
+    do {
+        faults_init(&f);
+        f.os = EIO;
+        f.fail_at = ++n;
+        run("{}\n");
+        CHECK(refusal.code ? strstr(answer, "__wazuh_exception__") != NULL
+                           : strcmp(answer, WRAPPED("{\"a\": 1}")) == 0);
+        CHECK(f.fired || !refusal.code);
+    } while (f.fired);
+    CHECK(n > 4);
+    role.sys = &sys;
 }

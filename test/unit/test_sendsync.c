@@ -529,6 +529,69 @@ TEST(a_worker_without_room_is_told_in_words) {
     close(door);
 }
 
+/* ---- calls that fail ---- */
+
+/* A daemon that answers as soon as it has the message, until the worker is sent something. */
+static void serve(int w, int door) {
+    uint8_t got[16];
+    size_t n = 0;
+    int fd = -1;
+    char byte;
+    for (int i = 0; i < 3000 && recv(w, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 1; i++) {
+        turn(1);
+        if (fd < 0)
+            fd = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        ssize_t r = fd >= 0 && n < 6 ? recv(fd, got + n, 6 - n, 0) : -1;
+        n += r > 0 ? (size_t)r : 0;
+        if (r == 0 && n < 6) { /* of an exchange before */
+            close(fd);
+            fd = -1;
+            n = 0;
+        }
+        if (r > 0 && n == 6) {
+            CHECK_MEM(got, "\2\0\0\0{}", 6);
+            CHECK_INT(send(fd, "\3\0\0\0abc", 7, MSG_NOSIGNAL), 7);
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool is_next(int fd, const char *field) {
+    uint8_t head[20];
+    CHECK_INT(recv(fd, head, sizeof head, MSG_DONTWAIT | MSG_PEEK), 20);
+    return !memcmp(head + 8, field, 12);
+}
+
+/* Whichever call of an exchange fails: the worker hears the answer or an error, and nothing is left. */
+TEST(every_call_of_an_exchange_fails) {
+    static struct faults f;
+    uint64_t n = 0;
+    bool whole = false;
+    open_node();
+    int w = join(0), door = listen_on("queue/sockets/remote");
+    do {
+        faults_init(&f);
+        f.os = ECONNRESET;
+        f.fail_at = ++n;
+        f.short_io = n % 2;
+        role.sys = &f.sys;
+        ask(w, "1 {\"daemon_name\":\"remoted\",\"message\":{}}");
+        serve(w, door);
+        whole = !is_next(w, BAD);
+        if (whole)
+            take_string(w, "abc", 3, "1 1234");
+        else
+            say(w, hear(w, BAD), OK, "", 0);
+        CHECK(whole || !strncmp(heard, "1 Error 101", 11));
+        turn(3);
+        CHECK_INT(slots->used, 0);
+        CHECK_INT(loop.io_count, 1);
+    } while (f.fired);
+    CHECK(whole && n > 4);
+    close(door);
+}
+
 /* ---- who is authd ---- */
 
 static struct agent_store store;
