@@ -361,6 +361,7 @@ void authd_answer(struct embedded *store, struct client_keys *keys, struct log *
                   size_t n, struct text *out) {
     struct asked q = {.store = store, .keys = keys, .log = log};
     int code = answer(&q, message, n, out);
+    store->store.changes = keys->agents->changes; /* no job of the store's did this */
     if (!code)
         return;
     log_line(log, LOG_DEBUG, "Master", "Authd", "ERROR %d: %s.", code, text_of(code));
