@@ -2,14 +2,19 @@
  * fields: what offset, limit, sort, search, select, q and distinct of the API mean (process_array of 4.14.7,
  * wazuh/core/utils.py). Items are given one by one, then the page is read one by one.
  *
- * search   texts are searched in small letters, everywhere in an item, or only in the members named; numbers
- *          as they are written, and True, False, None.
- * sort     by members of the item itself, texts in small letters; items that are equal keep their order,
- *          also when descending. When values cannot be compared (one item lacks the member, or has a number
- *          where another has a text), real nodes sort nothing: items with none of the members come first
- * (last when descending), and otherwise the order stays. So does this, of the items that fit. select   "a.b"
- * keeps b within a. An item without any selected field becomes {}. distinct among what is left of the items
- * after select. Small letters are those of Latin, Greek and Cyrillic; others stay as they are. */
+ * Search: texts in small letters, everywhere in an item or only in the members named; numbers as they are
+ * written, and True, False, None.
+ *
+ * Sort: by members of the item itself, texts in small letters; items that are equal keep their order, also
+ * when descending. When values cannot be compared (one item lacks the member, or has a number where another
+ * has a text), real nodes sort nothing: items with none of the members come first (last when descending), and
+ * otherwise the order stays. So does this, of the items that fit.
+ *
+ * Select: "a.b" keeps b within a. An item without any selected field becomes {}.
+ *
+ * Distinct: of what is left after select, what is the same byte for byte is shown once.
+ *
+ * Small letters are those of Latin, Greek and Cyrillic; others stay as they are. */
 #ifndef PICKET_BASE_LISTING_H
 #define PICKET_BASE_LISTING_H
 
