@@ -5,7 +5,7 @@
  *   dapi_queue.c  the slots: whose turn it is, deadlines, what is due
  *   dapi_pass.c   parts of a request: on their way to other nodes, and back
  *   dapi_merge.c  their answers made one
- *   dapi_nodes.c  which nodes those are
+ *   dapi_nodes.c  which nodes those are; dapi_agents.c: as agents report to them
  *   dapi_run.c    a request read, and executed here
  *   dapi_send.c   the answer on its way back */
 #ifndef PICKET_API_DAPI_PARTS_H
@@ -164,7 +164,7 @@ enum err api_keep(struct api *a, struct blob *to, struct blob *from, uint64_t *a
 
 /* ---- dapi_run.c ---- */
 void api_run_start(struct api_slot *s); /* s->call was just taken from the pool */
-/* The request is executed here as one part of several: p, for the agents that were noted for it. */
+/* The request is executed here as one part of several, p. */
 void api_run_here(struct api_slot *s, const struct api_part *p);
 void api_run_timeout(struct api_slot *s);
 
@@ -173,9 +173,8 @@ void api_run_timeout(struct api_slot *s);
  * with the end of the call. */
 void api_solve_start(struct api_slot *s);
 void api_solve_cancel(struct api_call *c); /* safe at any time */
-/* The agents that were noted for the part, each and a NUL, to the end of ids; *count of them. */
-enum err api_solve_agents(struct api_slot *s, const struct api_part *p, struct blob *ids, uint32_t *count,
-                          struct error *e);
+/* (dapi_agents.c) Appends to out what the part's node is sent, with the agents that were noted for it. */
+enum err api_solve_request(struct api_slot *s, const struct api_part *p, struct blob *out, struct error *e);
 
 /* ---- dapi_pass.c ---- */
 /* The node of this name: *peer, or NULL for ourselves; false: it is not connected. */

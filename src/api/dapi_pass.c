@@ -245,17 +245,7 @@ static enum err begin_building(struct api *a, struct api_part *p, struct error *
     text_init(&t, id, sizeof id);
     text_format(&t, p->peer ? "%016" PRIx64 " " : "%" PRIu64 " ", p->id);
     enum err err = blob_append(&a->out, (const uint8_t *)t.buf, t.len, e);
-    if (err || s->raw)
-        return err;
-    struct blob ids;
-    uint32_t count;
-    api_blob_init(a, &ids, NULL, 0);
-    if (p->has_agents)
-        err = api_solve_agents(s, p, &ids, &count, e);
-    if (!err)
-        err = api_request_forward(&s->call->request, p->has_agents ? &ids : NULL, &a->out, e);
-    blob_reset(&ids);
-    return err;
+    return err || s->raw ? err : api_solve_request(s, p, &a->out, e);
 }
 
 /* One piece of a request that goes as it is. */

@@ -35,7 +35,7 @@ static bool arguments_are_known(struct api_call *c) {
     for (; at && at < r->kwargs.tokens[0].next && !unknown; at = r->kwargs.tokens[at].next) {
         if (json_copy_str(&r->kwargs, at, key, sizeof key, &len) != E_OK)
             snprintf(key, sizeof key, "?");
-        if (strcmp(key, r->nodes_key) != 0 && text_find(c->function->arguments, key) < 0)
+        if (text_find(c->function->arguments, key) < 0)
             unknown = key;
     }
     if (!unknown && r->agents == API_AGENTS_LISTED && text_find(c->function->arguments, "agent_list") < 0 &&
@@ -136,29 +136,6 @@ static void execute(struct api_slot *s) {
     }
 }
 
-void api_run_here(struct api_slot *s, const struct api_part *p) {
-    struct api_request *r = &s->call->request;
-    struct error e;
-    uint32_t count = 0;
-    enum err err = E_OK;
-    if (p->has_agents) {
-        struct blob ids;
-        api_blob_init(s->api, &ids, NULL, 0);
-        err = api_solve_agents(s, p, &ids, &count, &e);
-        blob_reset(&r->ids);
-        if (err == E_OK)
-            blob_move(&r->ids, &ids);
-        blob_reset(&ids);
-        r->agents = API_AGENTS_LISTED;
-        r->agent_count = count;
-    }
-    api_solve_cancel(s->call);
-    if (err != E_OK)
-        api_call_refuse(s->call, WAZUH_INTERNAL_ERROR, 1000, e.what);
-    else
-        execute(s);
-}
-
 /* ---- the end of a call ---- */
 
 /* The part that this call is executing; NULL: the request as a whole. */
@@ -200,7 +177,7 @@ void api_run_timeout(struct api_slot *s) {
     loop_timer_stop(c->env->role->loop, &c->timer);
     c->running = false;
     log_line(c->env->role->log, LOG_ERROR, "Cluster", "D API", "Timeout executing API request: %s",
-             c->function->name);
+             c->request.function);
     api_call_refuse(c, WAZUH_INTERNAL_ERROR, 3021, NULL);
 }
 
@@ -292,11 +269,35 @@ static void find_function(struct api_call *c) {
     }
 }
 
-void api_run_start(struct api_slot *s) {
+static void read_request(struct api_slot *s) {
     const struct session_shared *shared = &s->api->env.role->shared;
+    api_request_init(&s->call->request, &s->body, s->at, NULL, shared->spill, shared->message_bytes);
+    find_function(s->call);
+}
+
+void api_run_start(struct api_slot *s) {
     struct api_call *c = s->call;
     struct blob *out = &s->api->outs[pool_index(s->api->call_pool, c)].blob;
     api_call_init(c, &s->api->env, out, ended, s);
-    api_request_init(&c->request, &s->body, s->at, NULL, shared->spill, shared->message_bytes);
-    find_function(c);
+    read_request(s);
+}
+
+/* What another node would be sent in our place, read anew: so a function sees the same here and there. */
+void api_run_here(struct api_slot *s, const struct api_part *p) {
+    struct api_call *c = s->call;
+    struct blob body;
+    struct error e;
+    api_blob_init(s->api, &body, NULL, 0);
+    enum err err = api_solve_request(s, p, &body, &e);
+    api_solve_cancel(c);
+    if (err != E_OK) {
+        blob_reset(&body);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
+        return;
+    }
+    blob_move(&s->body, &body);
+    s->at = 0;
+    api_request_fini(&c->request);
+    c->function = NULL;
+    read_request(s);
 }
