@@ -133,10 +133,14 @@ void local_question_ask(struct local_client *c, struct session *s, const struct 
 static bool send_one(struct local_server *l, struct local_question *q) {
     struct session *to = worker_session(l->worker);
     struct wazuh_error w;
-    uint8_t text[LOCAL_QUESTION_BYTES];
-    size_t n = 0;
     struct error e;
-    enum err err = to ? blob_read(&q->body, 0, text, sizeof text, &n, &e) : E_CLOSED;
+    size_t n = (size_t)q->body.size;
+    enum err err = to ? E_OK : E_CLOSED;
+    const uint8_t *text = blob_bytes(&q->body);
+    if (err == E_OK && !text && n) {
+        text = l->env->shared.scratch;
+        err = blob_read(&q->body, 0, l->env->shared.scratch, n, &n, &e);
+    }
     if (err == E_OK)
         err = session_request(to, cmd_text(q->cmd), text, n, master_answered, q, &e);
     if (err == E_POOL || err == E_SPACE)
