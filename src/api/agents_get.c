@@ -3,21 +3,26 @@
  *
  * Agents named one by one are looked up first (agents_ids.c). Then they are counted, then told, page by page:
  * by id each page goes on behind the last one's id, in any other order, and of distinct values, each page
- * begins where the last one ended. Up to AGENTS_AT_ONCE named agents are named in one SELECT; more of them go
- * in chunks, which only works by id. What the store cuts, because a page is longer than its replies may be,
- * is asked for again. */
+ * begins where the last one ended. By id, rows are looked through RANGE at a time. Up to AGENTS_AT_ONCE named
+ * agents are named in one SELECT; more of them go in chunks, which only works by id. What the store cuts,
+ * because a page is longer than its replies may be, is asked for again. */
 #include "api/agents_parts.h"
 #include "api/dapi_parts.h"
 
 #include <string.h>
 
-#define TEXT_BYTES 3900u /* one question */
+#define TEXT_BYTES 3800u /* one question */
+#define RANGE 4096u      /* rows that one question looks through */
 
 struct agents_get {
     struct store_job job;
     struct agents_wish wish;
     struct agents_ids ids;
     bool is_listed, is_plain;
+    bool is_ranged;          /* chunks are ranges of ids */
+    int64_t from, low, high; /* the next range begins behind from; this one is low to high */
+    bool has_edge;
+    int64_t edge;            /* last id of the range that was counted */
     bool has_last, no_items; /* of is_plain: only the total is wanted */
     bool no_total;
     uint32_t chunk, page;
@@ -84,6 +89,8 @@ static enum err add_where(struct agents_get *g, struct text *t, struct wazuh_err
         agents_sql_ids(t, g->ids.id + g->ids.at, g->chunk);
         text_str(t, " and ");
     }
+    if (g->is_ranged)
+        text_format(t, "id between %lld and %lld and ", (long long)g->low, (long long)g->high);
     return agents_sql_where(t, &g->wish, why);
 }
 
@@ -208,7 +215,19 @@ static enum err count_row(void *arg, const struct json_doc *d, struct wazuh_erro
     (void)why;
     agents_row_number(d, 'a', &n);
     g->chunk_left = (uint64_t)n;
+    g->has_edge = agents_row_number(d, 'b', &g->edge);
     return E_OK;
+}
+
+/* The range that was counted, in the order of the items. false: there was none any more. */
+static bool take_range(struct agents_get *g) {
+    bool down = g->wish.is_descending;
+    if (!g->has_edge)
+        return false;
+    g->low = down ? g->edge : g->from + 1;
+    g->high = down ? g->from - 1 : g->edge;
+    g->from = g->edge;
+    return true;
 }
 
 static void counted(void *arg, struct store_job *j) {
@@ -217,8 +236,13 @@ static void counted(void *arg, struct store_job *j) {
     struct wazuh_error why;
     bool cut;
     g->chunk_left = 0;
+    g->has_edge = false;
     if (agents_answered(c, j, &cut, count_row, &why) != E_OK) {
         fail(c, &why);
+        return;
+    }
+    if (g->is_ranged && !take_range(g)) {
+        finish(c);
         return;
     }
     g->total += g->chunk_left;
@@ -238,7 +262,26 @@ static void counted(void *arg, struct store_job *j) {
     next_chunk(c);
 }
 
+/* The last id of the next RANGE rows, and how many up to there fit: a question that has to look at every row
+ * holds nobody up for longer than so many take. */
+static enum err count_range_sql(struct agents_get *g, struct text *t, struct wazuh_error *why) {
+    bool down = g->wish.is_descending;
+    char way = down ? '<' : '>';
+    agents_ids_text(&g->ids, t, g->text, sizeof g->text);
+    text_format(t, "global sql select (select count(*) from agent where id %c %lld and id %c= edge and ", way,
+                (long long)g->from, down ? '>' : '<');
+    enum err err = agents_sql_where(t, &g->wish, why);
+    text_format(
+        t,
+        ") a,edge b from (select %s(id) edge from (select id from agent where id %c %lld order by id%s"
+        " limit %u))",
+        down ? "min" : "max", way, (long long)g->from, down ? " desc" : "", RANGE);
+    return err == E_OK ? too_long(t, why) : err;
+}
+
 static enum err count_sql(struct agents_get *g, struct text *t, struct wazuh_error *why) {
+    if (g->is_ranged)
+        return count_range_sql(g, t, why);
     begin_where(g, t, "count(*) a", false);
     if (g->wish.distinct) {
         text_str(t, " from (select distinct ");
@@ -250,12 +293,12 @@ static enum err count_sql(struct agents_get *g, struct text *t, struct wazuh_err
     return err == E_OK ? too_long(t, why) : err;
 }
 
-/* Without a list everything is one chunk. */
+/* Without a list everything is one chunk, or a range is. */
 static void next_chunk(struct api_call *c) {
     struct agents_get *g = api_state(c);
     struct wazuh_error why;
     struct text t;
-    bool more = g->chunk == 0;
+    bool more = g->chunk == 0 || g->is_ranged;
     if (g->is_listed) {
         uint32_t rest = g->ids.count - g->ids.at;
         g->chunk = g->ids.count <= AGENTS_AT_ONCE ? rest : rest < AGENTS_CHUNK ? rest : AGENTS_CHUNK;
@@ -327,6 +370,15 @@ static void read_ids(struct api_call *c) {
 
 /* ---- the functions ---- */
 
+/* Is every agent asked for? Then counting them is looking at an index. */
+static bool is_everyone(struct agents_get *g) {
+    struct wazuh_error why;
+    struct text t;
+    text_init(&t, g->text, sizeof g->text);
+    return agents_sql_where(&t, &g->wish, &why) == E_OK &&
+           (strcmp(g->text, "1") == 0 || strcmp(g->text, "1 and (1)") == 0);
+}
+
 static void start(struct api_call *c, const char *actions, const char *group, bool by_version) {
     struct agents_get *g = api_state(c);
     struct wazuh_error why;
@@ -337,6 +389,8 @@ static void start(struct api_call *c, const char *actions, const char *group, bo
     }
     g->skip = g->wish.offset;
     g->left = g->wish.limit;
+    g->is_ranged = !g->is_listed && !g->wish.has_order && !g->wish.distinct && !is_everyone(g);
+    g->from = g->wish.is_descending ? (int64_t)AGENT_ID_MAX + 1 : -1;
     if (g->is_listed) {
         result_open_items(&c->result, &told);
         api_call_step(c, read_ids);

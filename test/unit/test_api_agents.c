@@ -354,6 +354,26 @@ TEST(many_pages) {
     gives(OVERVIEW, "\"f_kwargs\": {\"limit\": 3, \"offset\": 1600}", "", 1501);
 }
 
+/* Who has conditions is answered range by range, each of 4096 rows. */
+TEST(many_ranges) {
+    open_many(9000);
+    rig_run("INSERT INTO agent (id, name, ip, date_add) VALUES (99999999, 'last', 'any', 1)");
+    gives(OVERVIEW, "\"f_kwargs\": {\"q\": \"id=1,id=4095,id=4096,id=4097,id=9000,id>9000\"}",
+          "001 4095 4096 4097 9000 99999999", 6);
+    gives(OVERVIEW,
+          "\"f_kwargs\": {\"q\": \"id=1,id=4095,id=4096,id=4097,id=9000,id>9000\", \"limit\": 3, "
+          "\"offset\": 2, \"sort\": {\"fields\": [\"id\"], \"order\": \"desc\"}}",
+          "4097 4096 4095", 6);
+    check_ids(rig_ask(OVERVIEW, "\"f_kwargs\": {\"q\": \"id!=000\", \"limit\": 300, \"offset\": 3990}"), 3991,
+              300, 1);
+    check_ids(rig_ask(OVERVIEW,
+                      "\"f_kwargs\": {\"q\": \"name!=last\", \"limit\": null, \"sort\": {\"fields\": [], "
+                      "\"order\": \"desc\"}}"),
+              9000, 9001, -1);
+    gives(OVERVIEW, "\"f_kwargs\": {\"q\": \"name=last,id=0\", \"limit\": 1}", "000", 2);
+    gives(OVERVIEW, "\"f_kwargs\": {\"q\": \"name=nobody\"}", "", 0);
+}
+
 /* Rows so long that 64 KB hold few of a page: what was cut is asked for again. */
 TEST(pages_that_are_cut) {
     char groups[6001], sql[6200];
