@@ -70,7 +70,7 @@
 #define LOCAL_CLIENTS_MAX 512u /* programs connected to the local socket at once */
 #endif
 #ifndef LOCAL_DESKS
-#define LOCAL_DESKS 12u /* of them, in the middle of a request or an answer at once */
+#define LOCAL_DESKS 8u /* of them, in the middle of a request or an answer at once */
 #endif
 #ifndef LOCAL_QUESTIONS
 #define LOCAL_QUESTIONS 16u /* questions of a worker's programs to its master, under way at once */
@@ -161,10 +161,10 @@
 
 /* ---- the distributed API ---- */
 #ifndef API_REQUESTS_MAX
-#define API_REQUESTS_MAX 48u /* requests waiting or under way */
+#define API_REQUESTS_MAX 40u /* requests waiting or under way */
 #endif
 #ifndef API_CALLS
-#define API_CALLS 4u /* of them, being answered by this node at once */
+#define API_CALLS 3u /* of them, being answered by this node at once */
 #endif
 #ifndef API_PARTS_MAX
 #define API_PARTS_MAX (WORKERS_MAX + 1u) /* nodes that one request may be passed on to */

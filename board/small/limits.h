@@ -35,4 +35,8 @@
 #define API_CALLS 2u
 #define SENDSYNCS_MAX 8u
 
+#define API_REQUESTS_MAX 16u
+#define API_CALLS 2u
+#define SENDSYNCS_MAX 8u
+
 #endif

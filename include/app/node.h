@@ -5,6 +5,7 @@
 #ifndef PICKET_APP_NODE_H
 #define PICKET_APP_NODE_H
 
+#include "api/dapi.h"
 #include "role/agent_store.h"
 #include "role/local.h"
 
@@ -38,7 +39,8 @@ struct node {
     struct worker worker;
     struct local_server local;
     struct agent_store agent_store;
-    bool master_is_open, worker_is_open, local_is_open, agents_are_open;
+    struct api api;
+    bool master_is_open, worker_is_open, local_is_open, agents_are_open, api_is_open;
     struct pool pools[POOL_COUNT];
     struct manifest manifest;
     _Alignas(16) uint8_t scratch[SESSION_SCRATCH_BYTES];

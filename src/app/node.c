@@ -132,6 +132,19 @@ static enum err open_local(struct node *n, const struct node_setup *setup, struc
                       &n->pools[POOL_local_desks], setup->root_path, e);
 }
 
+static void open_api(struct node *n, const struct node_setup *setup) {
+    const struct api_setup api = {.role = &n->env,
+                                  .master = n->master_is_open ? &n->master : NULL,
+                                  .worker = n->worker_is_open ? &n->worker : NULL,
+                                  .local = &n->local,
+                                  .root_path = setup->root_path,
+                                  .slots = &n->pools[POOL_api_slots],
+                                  .calls = &n->pools[POOL_api_calls],
+                                  .sendsyncs = &n->pools[POOL_sendsyncs]};
+    n->api_is_open = true;
+    api_open(&n->api, &api);
+}
+
 static enum err open_parts(struct node *n, const struct node_setup *setup, struct error *e) {
     const struct cluster_config *c = setup->config;
     char spool[NODE_NAME_BYTES + 16];
@@ -156,14 +169,19 @@ static enum err open_parts(struct node *n, const struct node_setup *setup, struc
         return err;
     open_agents(n, setup);
     err = open_role(n, e);
-    return err == E_OK ? open_local(n, setup, e) : err;
+    if (err == E_OK)
+        err = open_local(n, setup, e);
+    if (err == E_OK)
+        open_api(n, setup);
+    return err;
 }
 
 enum err node_open(struct node *n, const struct node_setup *setup, struct error *e) {
     const struct cluster_config *c = setup->config;
     loop_init(&n->loop, setup->sys);
     open_pools(n);
-    n->master_is_open = n->worker_is_open = n->local_is_open = n->agents_are_open = false;
+    n->master_is_open = n->worker_is_open = n->local_is_open = n->agents_are_open = n->api_is_open = false;
+    n->env.requests = NULL;
     n->env.sys = setup->sys;
     n->env.loop = &n->loop;
     n->env.log = setup->log;
@@ -187,6 +205,8 @@ enum err node_open(struct node *n, const struct node_setup *setup, struct error 
 }
 
 void node_close(struct node *n) {
+    if (n->api_is_open)
+        api_close(&n->api);
     if (n->local_is_open)
         local_close(&n->local);
     if (n->master_is_open)
