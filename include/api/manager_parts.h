@@ -14,6 +14,9 @@ void api_tell_node(struct api_call *c, const struct result_kind *kind);
 extern const struct result_kind api_told_conf;
 void ossec_conf_start(struct api_call *c);
 void ossec_conf_cancel(struct api_call *c);
+/* manager_api_conf.c */
+extern const struct result_kind api_told_api_conf;
+void manager_api_conf(struct api_call *c);
 /* manager_restart.c */
 extern const struct result_kind api_told_restart;
 void manager_restart(struct api_call *c);

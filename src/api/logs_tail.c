@@ -161,10 +161,13 @@ void log_tail_init(struct log_tail *t, struct sys *sys, int fd, uint64_t size) {
 static enum err go_back(struct log_tail *t, struct error *e) {
     uint64_t low = t->end > LOG_TAIL_BYTES ? t->end - LOG_TAIL_BYTES : 0;
     size_t want = (size_t)(t->at - low < sizeof t->piece ? t->at - low : sizeof t->piece);
-    ptrdiff_t n = t->sys->pread(t->sys, t->fd, t->piece, want, t->at - want);
-    if (n < 0)
-        return error_os(e, n, "the log");
-    for (size_t i = (size_t)n; i-- > 0;) {
+    size_t have = 0;
+    for (ptrdiff_t n = 1; have < want && n; have += (size_t)n) {
+        n = t->sys->pread(t->sys, t->fd, t->piece + have, want - have, t->at - want + have);
+        if (n < 0)
+            return error_os(e, n, "the log");
+    }
+    for (size_t i = have; i-- > 0;) {
         uint64_t behind = t->at - want + i + 1;
         if (t->piece[i] == '\n' && behind < t->end && ++t->ends == LOG_LINES) {
             t->at = behind;

@@ -116,7 +116,7 @@ static enum err begun(void *arg, struct error *e) {
         return error_set(e, E_VALUE, 0, "'name'");
     if (r->depth == 2 && r->section != CONF_NO_SECTION)
         return conf_record_add(r, NULL, NULL, 0, e);
-    if (r->depth > 2)
+    if (r->depth > 2 && r->section != CONF_NO_SECTION)
         r->text = &r->nodes[r->node].text;
     return E_OK;
 }

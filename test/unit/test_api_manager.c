@@ -176,6 +176,177 @@ TEST(restart_by_command) {
     blob_reset(&rig_body);
 }
 
+/* ---- get_api_config ---- */
+
+/* What api/configuration.py of 4.14.7 reads; <root> stands for the root. */
+static const struct {
+    const char *text, *want;
+} api_confs[] = {
+    {"", "{\"host\": [\"0.0.0.0\", \"::\"], \"port\": 55000, \"drop_privileges\": true, \"experimental"
+         "_features\": false, \"max_upload_size\": 10485760, \"authentication_pool_size\": 2, \"interv"
+         "als\": {\"request_timeout\": 10}, \"https\": {\"enabled\": true, \"key\": \"<root>/api/confi"
+         "guration/ssl/server.key\", \"cert\": \"<root>/api/configuration/ssl/server.crt\", \"use_ca\""
+         ": false, \"ca\": \"<root>/api/configuration/ssl/ca.crt\", \"ssl_protocol\": \"auto\", \"ssl_"
+         "ciphers\": \"\"}, \"logs\": {\"level\": \"info\", \"format\": \"plain\", \"max_size\": {\"en"
+         "abled\": false, \"size\": \"1M\"}}, \"cors\": {\"enabled\": false, \"source_route\": \"*\", "
+         "\"expose_headers\": \"*\", \"allow_headers\": \"*\", \"allow_credentials\": false}, \"access"
+         "\": {\"max_login_attempts\": 50, \"block_time\": 300, \"max_request_per_minute\": 300}, \"up"
+         "load_configuration\": {\"remote_commands\": {\"localfile\": {\"allow\": true, \"exceptions\""
+         ": []}, \"wodle_command\": {\"allow\": true, \"exceptions\": []}}, \"limits\": {\"eps\": {\"a"
+         "llow\": true}}, \"agents\": {\"allow_higher_versions\": {\"allow\": true}}, \"indexer\": {\""
+         "allow\": true}, \"integrations\": {\"virustotal\": {\"public_key\": {\"allow\": true, \"mini"
+         "mum_quota\": 240}}}}}"},
+    {"# only\n"
+     "\n"
+     "---\n",
+     "{\"host\": [\"0.0.0.0\", \"::\"], \"port\": 55000, \"drop_privileges\": true, \"experimental"
+     "_features\": false, \"max_upload_size\": 10485760, \"authentication_pool_size\": 2, \"interv"
+     "als\": {\"request_timeout\": 10}, \"https\": {\"enabled\": true, \"key\": \"<root>/api/confi"
+     "guration/ssl/server.key\", \"cert\": \"<root>/api/configuration/ssl/server.crt\", \"use_ca\""
+     ": false, \"ca\": \"<root>/api/configuration/ssl/ca.crt\", \"ssl_protocol\": \"auto\", \"ssl_"
+     "ciphers\": \"\"}, \"logs\": {\"level\": \"info\", \"format\": \"plain\", \"max_size\": {\"en"
+     "abled\": false, \"size\": \"1M\"}}, \"cors\": {\"enabled\": false, \"source_route\": \"*\", "
+     "\"expose_headers\": \"*\", \"allow_headers\": \"*\", \"allow_credentials\": false}, \"access"
+     "\": {\"max_login_attempts\": 50, \"block_time\": 300, \"max_request_per_minute\": 300}, \"up"
+     "load_configuration\": {\"remote_commands\": {\"localfile\": {\"allow\": true, \"exceptions\""
+     ": []}, \"wodle_command\": {\"allow\": true, \"exceptions\": []}}, \"limits\": {\"eps\": {\"a"
+     "llow\": true}}, \"agents\": {\"allow_higher_versions\": {\"allow\": true}}, \"indexer\": {\""
+     "allow\": true}, \"integrations\": {\"virustotal\": {\"public_key\": {\"allow\": true, \"mini"
+     "mum_quota\": 240}}}}}"},
+    {"host: ['127.0.0.1', \"::1\"]\n"
+     "port: 55001\n",
+     "{\"host\": [\"127.0.0.1\", \"::1\"], \"port\": 55001, \"drop_privileges\": true, \"experimen"
+     "tal_features\": false, \"max_upload_size\": 10485760, \"authentication_pool_size\": 2, \"int"
+     "ervals\": {\"request_timeout\": 10}, \"https\": {\"enabled\": true, \"key\": \"<root>/api/co"
+     "nfiguration/ssl/server.key\", \"cert\": \"<root>/api/configuration/ssl/server.crt\", \"use_c"
+     "a\": false, \"ca\": \"<root>/api/configuration/ssl/ca.crt\", \"ssl_protocol\": \"auto\", \"s"
+     "sl_ciphers\": \"\"}, \"logs\": {\"level\": \"info\", \"format\": \"plain\", \"max_size\": {"
+     "\"enabled\": false, \"size\": \"1M\"}}, \"cors\": {\"enabled\": false, \"source_route\": \"*"
+     "\", \"expose_headers\": \"*\", \"allow_headers\": \"*\", \"allow_credentials\": false}, \"ac"
+     "cess\": {\"max_login_attempts\": 50, \"block_time\": 300, \"max_request_per_minute\": 300}, "
+     "\"upload_configuration\": {\"remote_commands\": {\"localfile\": {\"allow\": true, \"exceptio"
+     "ns\": []}, \"wodle_command\": {\"allow\": true, \"exceptions\": []}}, \"limits\": {\"eps\": "
+     "{\"allow\": true}}, \"agents\": {\"allow_higher_versions\": {\"allow\": true}}, \"indexer\":"
+     " {\"allow\": true}, \"integrations\": {\"virustotal\": {\"public_key\": {\"allow\": true, \""
+     "minimum_quota\": 240}}}}}"},
+    {"https:\n"
+     " enabled: no\n"
+     " key: \"Server.KEY\"\n"
+     " ssl_protocol: \"TLSv1.2\"\n"
+     "logs:\n"
+     "  level: DEBUG # loud\n"
+     "  max_size:\n"
+     "    enabled: yes\n"
+     "    size: 5M\n"
+     "access:\n"
+     "  block_time: 12\n",
+     "{\"host\": [\"0.0.0.0\", \"::\"], \"port\": 55000, \"drop_privileges\": true, \"experimental"
+     "_features\": false, \"max_upload_size\": 10485760, \"authentication_pool_size\": 2, \"interv"
+     "als\": {\"request_timeout\": 10}, \"https\": {\"enabled\": false, \"key\": \"<root>/api/conf"
+     "iguration/ssl/Server.KEY\", \"cert\": \"<root>/api/configuration/ssl/server.crt\", \"use_ca"
+     "\": false, \"ca\": \"<root>/api/configuration/ssl/ca.crt\", \"ssl_protocol\": \"tlsv1.2\", "
+     "\"ssl_ciphers\": \"\"}, \"logs\": {\"level\": \"debug\", \"format\": \"plain\", \"max_size\""
+     ": {\"enabled\": true, \"size\": \"5m\"}}, \"cors\": {\"enabled\": false, \"source_route\": "
+     "\"*\", \"expose_headers\": \"*\", \"allow_headers\": \"*\", \"allow_credentials\": false}, "
+     "\"access\": {\"max_login_attempts\": 50, \"block_time\": 12, \"max_request_per_minute\": 300"
+     "}, \"upload_configuration\": {\"remote_commands\": {\"localfile\": {\"allow\": true, \"excep"
+     "tions\": []}, \"wodle_command\": {\"allow\": true, \"exceptions\": []}}, \"limits\": {\"eps"
+     "\": {\"allow\": true}}, \"agents\": {\"allow_higher_versions\": {\"allow\": true}}, \"indexe"
+     "r\": {\"allow\": true}, \"integrations\": {\"virustotal\": {\"public_key\": {\"allow\": true"
+     ", \"minimum_quota\": 240}}}}}"},
+    {"upload_configuration:\n"
+     "  remote_commands:\n"
+     "    localfile:\n"
+     "      allow: no\n"
+     "      exceptions:\n"
+     "      - Ls -l\n"
+     "      - 'df'\n"
+     "  agents:\n"
+     "    allow_higher_versions:\n"
+     "      allow: 'no'\n"
+     "port: 1\n",
+     "{\"host\": [\"0.0.0.0\", \"::\"], \"port\": 1, \"drop_privileges\": true, \"experimental_fea"
+     "tures\": false, \"max_upload_size\": 10485760, \"authentication_pool_size\": 2, \"intervals"
+     "\": {\"request_timeout\": 10}, \"https\": {\"enabled\": true, \"key\": \"<root>/api/configur"
+     "ation/ssl/server.key\", \"cert\": \"<root>/api/configuration/ssl/server.crt\", \"use_ca\": f"
+     "alse, \"ca\": \"<root>/api/configuration/ssl/ca.crt\", \"ssl_protocol\": \"auto\", \"ssl_cip"
+     "hers\": \"\"}, \"logs\": {\"level\": \"info\", \"format\": \"plain\", \"max_size\": {\"enabl"
+     "ed\": false, \"size\": \"1M\"}}, \"cors\": {\"enabled\": false, \"source_route\": \"*\", \"e"
+     "xpose_headers\": \"*\", \"allow_headers\": \"*\", \"allow_credentials\": false}, \"access\":"
+     " {\"max_login_attempts\": 50, \"block_time\": 300, \"max_request_per_minute\": 300}, \"uploa"
+     "d_configuration\": {\"remote_commands\": {\"localfile\": {\"allow\": false, \"exceptions\": "
+     "[\"Ls -l\", \"df\"]}, \"wodle_command\": {\"allow\": true, \"exceptions\": []}}, \"limits\":"
+     " {\"eps\": {\"allow\": true}}, \"agents\": {\"allow_higher_versions\": {\"allow\": false}}, "
+     "\"indexer\": {\"allow\": true}, \"integrations\": {\"virustotal\": {\"public_key\": {\"allow"
+     "\": true, \"minimum_quota\": 240}}}}}"},
+    {"drop_privileges: off\015\n"
+     "host: []\015\n",
+     "{\"host\": [], \"port\": 55000, \"drop_privileges\": false, \"experimental_features\": false"
+     ", \"max_upload_size\": 10485760, \"authentication_pool_size\": 2, \"intervals\": {\"request_"
+     "timeout\": 10}, \"https\": {\"enabled\": true, \"key\": \"<root>/api/configuration/ssl/serve"
+     "r.key\", \"cert\": \"<root>/api/configuration/ssl/server.crt\", \"use_ca\": false, \"ca\": "
+     "\"<root>/api/configuration/ssl/ca.crt\", \"ssl_protocol\": \"auto\", \"ssl_ciphers\": \"\"},"
+     " \"logs\": {\"level\": \"info\", \"format\": \"plain\", \"max_size\": {\"enabled\": false, "
+     "\"size\": \"1M\"}}, \"cors\": {\"enabled\": false, \"source_route\": \"*\", \"expose_headers"
+     "\": \"*\", \"allow_headers\": \"*\", \"allow_credentials\": false}, \"access\": {\"max_login"
+     "_attempts\": 50, \"block_time\": 300, \"max_request_per_minute\": 300}, \"upload_configurati"
+     "on\": {\"remote_commands\": {\"localfile\": {\"allow\": true, \"exceptions\": []}, \"wodle_c"
+     "ommand\": {\"allow\": true, \"exceptions\": []}}, \"limits\": {\"eps\": {\"allow\": true}}, "
+     "\"agents\": {\"allow_higher_versions\": {\"allow\": true}}, \"indexer\": {\"allow\": true}, "
+     "\"integrations\": {\"virustotal\": {\"public_key\": {\"allow\": true, \"minimum_quota\": 240"
+     "}}}}}"},
+};
+
+static void check_api_conf(const char *text, const char *want) {
+    char full[4000];
+    struct text t;
+    text_init(&t, full, sizeof full);
+    text_str(&t, "{\"node_name\": \"node01\", \"node_api_config\": ");
+    for (const char *at = want; *at;) {
+        bool is_root = strncmp(at, "<root>", 6) == 0;
+        text_add(&t, is_root ? rig_root_path : at, is_root ? strlen(rig_root_path) : 1);
+        at += is_root ? 6 : 1;
+    }
+    text_str(&t, "}");
+    test_write_file("api/configuration/api.yaml", text, strlen(text));
+    CHECK_STR(rig_items_of(ask("wazuh.manager.get_api_config")), full);
+}
+
+TEST(api_configuration) {
+    rig_open(NODE_WORKER);
+    CHECK(strstr(ask("wazuh.manager.get_api_config"),
+                 "\"node_api_config\": {\"host\": [\"0.0.0.0\", \"::\"], "));
+    for (size_t i = 0; i < sizeof api_confs / sizeof *api_confs; i++)
+        check_api_conf(api_confs[i].text, api_confs[i].want);
+}
+
+TEST(api_configuration_that_is_not_read) {
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"host: 0.0.0.0\n", "line 1: the value is not of its kind"},
+        {"port: 1\nport: 2\n", "line 2: a key is there twice"},
+        {"\nprot: 1\n", "line 2: the API has no such key"},
+        {"https:\n  port: 1\n", "line 2: the API has no such key"},
+        {"https: yes\n", "line 1: the API has no such key"},
+        {"logs:\n  level: &a debug\n", "line 2: this kind of YAML is not read here"},
+        {"logs:\n  level: |\n", "line 2: this kind of YAML is not read here"},
+        {"host: [a,\n  b]\n", "line 1: a list over several lines is not read here"},
+        {"https:\n  key: 'a''b'\n", "line 2: quotes within quotes are not read here"},
+        {"port:\t1\n", "line 1: a tabulator"},
+        {"port 1\n", "line 1: neither a key nor an item of a list"},
+        {"https:\n- a\n", "line 2: a list where none belongs"},
+    };
+    char want[200];
+    rig_open(NODE_MASTER);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        test_write_file("api/configuration/api.yaml", cases[i].text, strlen(cases[i].text));
+        snprintf(want, sizeof want, "1000, \"extra_message\": \"api/configuration/api.yaml, %s\"",
+                 cases[i].words);
+        CHECK_STR(code_of(ask("wazuh.manager.get_api_config")), want);
+    }
+}
+
 /* ---- validation ---- */
 
 static int accept_ask(int fd, const char *want) {
