@@ -564,6 +564,47 @@ TEST(answers_that_nobody_takes) {
     }
 }
 
+/* A long answer takes a sender. While there is none, its program waits, without a desk, and is served with
+ * other things. */
+TEST(an_answer_that_has_to_wait) {
+    enum { LONG = 20000 };
+    struct sim_node *m = a_master();
+    struct pool *senders = &m->node->pools[POOL_xfer_senders];
+    void *slot[XFER_SENDERS];
+    uint8_t *text = test_keep(malloc(LONG));
+    with_requests(m);
+    struct sim_guest *g = program(m);
+    for (unsigned i = 0; i < XFER_SENDERS; i++)
+        slot[i] = pool_take(senders);
+    guest_ask_text(g, "dapi", "{}");
+    hear(m, g, "ok", "Added request to API requests queue");
+    memset(text, 'a', LONG);
+    an_answer(0, "dapi_res", true, "");
+    blob_init(&bodies[0], text, LONG, NULL, NULL, LONG);
+    bodies[0].size = LONG;
+    CHECK(local_answer_send(&m->node->local, asked[0], &answers[0]));
+    uint64_t turns = m->sim->turns;
+    sim_run(m->sim, 200000);
+    CHECK(m->sim->turns - turns < 10000);
+    CHECK(!guest_hear(g, &h) && !g->closed);
+    CHECK_INT(sim_pool_used(m, POOL_local_desks), 0);
+    guest_ask_text(g, "echo", "x");
+    hear(m, g, "ok", "x");
+    for (unsigned i = 0; i < XFER_SENDERS; i++)
+        pool_give(senders, slot[i]);
+    CHECK(sim_hears(m->sim, g, &h, 500));
+    CHECK_STR((char *)h.bytes, "20000");
+    guest_say(g, h.counter, "ok", "5", 1);
+    CHECK(sim_hears(m->sim, g, &h, 500));
+    CHECK_INT(h.n, LONG + 2);
+    guest_say(g, h.counter, "ok", "String updated", 14);
+    hear(m, g, "dapi_res", "5");
+    guest_say(g, h.counter, "err", "no", 2); /* not taken */
+    sim_run(m->sim, 10);
+    CHECK_INT(done_bad, 1);
+    CHECK_INT(sim_pool_used(m, POOL_local_desks), 0);
+}
+
 /* More answers than desks: each finds its program. */
 TEST(many_answers_at_once) {
     struct sim_node *m = a_master();
