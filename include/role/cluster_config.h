@@ -35,14 +35,14 @@ struct cluster_config {
     char announced_version[VERSION_BYTES]; /* "4.14.7" */
     enum store_choice store;               /* who keeps the agents */
     enum authd_choice authd;               /* who registers agents on a master */
-    char services[256];                    /* daemons that API requests may wait for: "auto", "none", or a list */
-    char handlers[256];                    /* folder of handlers, relative to the root; "" for none */
-    char restart_command[256];             /* what the API's restart runs; "": through execd */
-    uint32_t handler_s;                    /* seconds a handler may take */
-    uint64_t spool_bytes;                  /* bound of the scratch files */
-    uint64_t stage_bytes;                  /* bound of received, not yet applied files */
-    bool compress_always;                  /* deflate even when the line is faster than the deflater */
-    bool log_compat;                       /* write unchanged cycles too */
+    char services[256];        /* daemons that API requests may wait for: "auto", "none", or a list */
+    char handlers[256];        /* folder of handlers, relative to the root; "" for none */
+    char restart_command[256]; /* what the API's restart runs; "": through execd */
+    uint32_t handler_s;        /* seconds a handler may take */
+    uint64_t spool_bytes;      /* bound of the scratch files */
+    uint64_t stage_bytes;      /* bound of received, not yet applied files */
+    bool compress_always;      /* deflate even when the line is faster than the deflater */
+    bool log_compat;           /* write unchanged cycles too */
     bool log_syslog;
     uint64_t log_bytes; /* size at which cluster.log is rotated */
     uint32_t log_keep;  /* rotated files kept */

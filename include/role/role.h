@@ -29,9 +29,9 @@ struct role_env {
     struct scanner scanner;
     struct unsynced unsynced;
     struct spool spool;
-    struct agents_service *agents; /* role/agents_local.h; NULL: this node keeps none */
+    struct agents_service *agents;   /* role/agents_local.h; NULL: this node keeps none */
     const struct requests *requests; /* role/requests.h; NULL: this node serves no dapi */
-    struct pool *pools;            /* all of the node's, for the status */
+    struct pool *pools;              /* all of the node's, for the status */
     uint32_t pool_count;
     uint64_t fixed_bytes; /* memory that the node has, bytes */
     const char *picket_version;

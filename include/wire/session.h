@@ -63,8 +63,8 @@ struct message {
  * spool. */
 const char *message_text(const struct message *m, size_t *n);
 
-/* Moves the body out of a request that is being handled, to an initialised, empty blob with the session's windows
- * and spill and at least BODY_SMALL_BYTES of small memory; m's is empty afterwards. */
+/* Moves the body out of a request that is being handled, to an initialised, empty blob with the session's
+ * windows and spill and at least BODY_SMALL_BYTES of small memory; m's is empty afterwards. */
 void message_take_body(const struct message *m, struct blob *to);
 
 enum reply_kind {

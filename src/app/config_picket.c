@@ -9,7 +9,17 @@
 
 #include <string.h>
 
-enum kind { KIND_YES_NO, KIND_SIZE, KIND_COUNT, KIND_VERSION, KIND_STORE, KIND_AUTHD, KIND_SERVICES, KIND_PATH, KIND_COMMAND };
+enum kind {
+    KIND_YES_NO,
+    KIND_SIZE,
+    KIND_COUNT,
+    KIND_VERSION,
+    KIND_STORE,
+    KIND_AUTHD,
+    KIND_SERVICES,
+    KIND_PATH,
+    KIND_COMMAND
+};
 
 /* In the order of their enums. */
 static const char stores[] = "auto\0embedded\0wazuh-db\0", authds[] = "auto\0builtin\0daemon\0";
@@ -51,8 +61,7 @@ static const struct key {
      "Folder of programs that answer API functions picket does not know, each\n"
      "named after its function (wazuh.syscheck.run), below the root. Empty:\n"
      "none. See picket(8), HANDLERS."},
-    {"handler_seconds", KIND_COUNT, FIELD(handler_s), "20", 1, 300,
-     "How long such a program may take."},
+    {"handler_seconds", KIND_COUNT, FIELD(handler_s), "20", 1, 300, "How long such a program may take."},
     {"restart_command", KIND_COMMAND, FIELD(restart_command), "", 0, 0,
      "Program that the API's restart of this node runs, an absolute path without\n"
      "arguments. Empty: execd is asked, as in Wazuh."},

@@ -92,7 +92,8 @@ const uint8_t *message_read(const struct message *m, uint8_t *buf, size_t cap, s
     return blob_read(&m->body, 0, buf, cap, n, e) ? NULL : buf;
 }
 
-/* The owner of a request may have its body; the message's slot is the session's, and it is not const there. */
+/* The owner of a request may have its body; the message's slot is the session's, and it is not const there.
+ */
 void message_take_body(const struct message *m, struct blob *to) {
     blob_move(to, (struct blob *)&m->body);
 }
