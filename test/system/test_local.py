@@ -271,7 +271,7 @@ def test_five_hundred():
     """500 programs at once, each is answered, twice; then beside silent ones, half frames and programs that
     do not read, which cost the others nothing but LOCAL_SLOW_MS, 2 s."""
     for n in pair():
-        crowd = [Program(n) for _ in range(500)]
+        crowd = [Program(n, timeout=30) for _ in range(500)]
         took = [answers(crowd, b'get_nodes', NODES, n.role == 'worker') for _ in range(2)]
         pools = desks(n)
         # the one who asks for the status has a slot and a desk as well
@@ -296,8 +296,9 @@ def test_five_hundred():
             took.append(answers([p], b'get_nodes', NODES, n.role == 'worker'))
             alone.append(time.monotonic() - one)
         whole = time.monotonic() - start
-        # 60 of them share the desks: a few rounds of 2 s, and then never again
-        assert whole < 20, f'{whole} s'
+        # they share the desks: so many rounds of 2 s and a look, and then never again
+        size = pools['local_desks']['size']
+        assert whole < (len(rude) / size + 1) * 2.5 + 2, f'{whole} s'
         assert sorted(alone)[len(alone) // 2] < 0.1, sorted(alone)[len(alone) // 2]
         print(
             f'   {n.role}: 500 in {took[0] * 1000:.0f} and {took[1] * 1000:.0f} ms; beside 60 rude ones 440 in '
