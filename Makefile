@@ -140,6 +140,26 @@ $(OUT)/picket: $(OUT)/picket.debug tools/check-binary
 	@mv $@.new $@
 	$(call say,DONE,$@ $$(stat -c %s $@) bytes)
 
+# ---- installing --------------------------------------------------------------------------------------------
+# PREFIX is Wazuh's installation folder. The links make it the two programs that others call by name; Wazuh's
+# own, where they are, become *.wazuh.
+DESTDIR ?=
+PREFIX ?= /var/ossec
+MANDIR ?= /usr/share/man
+COMPLETIONS ?= /usr/share/bash-completion/completions
+.PHONY: install install-doc
+install: $(OUT)/picket install-doc ## into DESTDIR: the program, its links, man pages and completion
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin
+	@install -m 0750 $(OUT)/picket $(DESTDIR)$(PREFIX)/bin/picket.new
+	@mv $(DESTDIR)$(PREFIX)/bin/picket.new $(DESTDIR)$(PREFIX)/bin/picket
+	@for n in wazuh-clusterd cluster_control; do f=$(DESTDIR)$(PREFIX)/bin/$$n; \
+	    [ ! -f $$f ] || [ -L $$f ] || mv $$f $$f.wazuh; ln -sfn picket $$f; done
+install-doc:
+	@mkdir -p $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPLETIONS)
+	@install -m 0644 src/man/picket.8 $(DESTDIR)$(MANDIR)/man8/
+	@install -m 0644 src/man/picket.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	@install -m 0644 src/completion/picket.bash $(DESTDIR)$(COMPLETIONS)/picket
+
 # ---- tests -----------------------------------------------------------------------------------------------
 KINDS := unit flow fault
 HARNESS := $(patsubst %.c,build/test/o/%.o,$(wildcard test/harness/*.c))

@@ -332,8 +332,8 @@ static void print_workers(const struct status_view *view) {
         if (!strcmp(n->type, "master") || n->missing == VIEW_UNKNOWN)
             continue;
         if (!heading)
-            print("%-20s %-10s %8s %8s %8s   (at its last synchronisation)\n", "WORKER", "STATE", "CREATED",
-                  "UPDATED", "DELETED");
+            print("%-20s %-10s %8s %8s %8s   (last time)\n", "WORKER", "STATE", "CREATED", "UPDATED",
+                  "DELETED");
         heading = true;
         text_init(&t, name, sizeof name);
         plain_words(&t, n->name, strlen(n->name), 20);

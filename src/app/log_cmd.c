@@ -103,6 +103,15 @@ static void take(struct log_view *l, char *bytes, size_t n) {
     }
 }
 
+/* The file is over for good: a last line without an end that is shorter than its head. */
+static void finish(struct log_view *l) {
+    if (!l->head_n)
+        return;
+    l->shown = wanted(l, l->head, l->head_n, l->shown);
+    show(l, l->head, l->head_n);
+    l->head_n = 0;
+}
+
 static int drain(struct log_view *l) {
     char window[WINDOW_BYTES];
     ptrdiff_t n;
@@ -182,6 +191,7 @@ int log_command(struct sys *sys, const struct options *o) {
         r = drain(&l);
         if (r == 0 && o->follow)
             r = follow(&l);
+        finish(&l);
         sys->close(sys, l.fd);
     }
     console_flush();
