@@ -237,16 +237,17 @@ static void put_string(struct merge_value *v, const char *raw, size_t n) {
     }
 }
 
-static bool put_number(struct merge *m, struct merge_value *v, uint8_t cast, const char *text, size_t n) {
-    bool of_string = v->kind == JSON_STRING;
-    enum decimal_form form = cast == CAST_FLOAT ? DECIMAL_FRACTION
-                             : of_string        ? DECIMAL_WHOLE
-                                                : DECIMAL_TRUNCATED;
-    size_t len = 0;
+/* The text in v becomes the key of the number that it says. */
+static bool to_number(struct merge *m, struct merge_value *v, uint8_t cast) {
+    enum decimal_form form = cast == CAST_FLOAT       ? DECIMAL_FRACTION
+                             : v->kind == JSON_STRING ? DECIMAL_WHOLE
+                                                      : DECIMAL_TRUNCATED;
+    size_t n = 0;
     char key[DECIMAL_KEY_BYTES];
-    if (v->kind <= JSON_ARRAY || !decimal_key(text, n, form, key, &len))
+    if (v->kind <= JSON_ARRAY || !decimal_key(v->bytes, v->n, form, key, &n))
         return merge_refuse(m, E_VALUE, "an item cannot be sorted as %s", cast == CAST_INT ? "int" : "float");
-    put_text(v, key, len);
+    v->n = 0;
+    put_text(v, key, n);
     return true;
 }
 
@@ -268,28 +269,22 @@ static bool make_value(struct merge *m, const struct blob *blob, struct merge_va
     const char *raw = room;
     size_t n = merge_peek(m, blob, v->where, room, sizeof room);
     v->n = 0;
-    if (v->kind == JSON_NULL)
-        return true;
+    if (v->kind == JSON_NULL || m->why.code != E_OK)
+        return m->why.code == E_OK;
     if (cast == CAST_BOOL) {
         put_text(v, is_true(v, raw) ? "1" : "0", 1);
         return true;
     }
     if (v->kind == JSON_STRING) {
-        bool all = n == v->where.to - v->where.from;
-        raw++;
-        n -= all ? 2 : 1;
+        put_string(v, raw + 1, n - (n == v->where.to - v->where.from ? 2 : 1));
     } else if (v->kind == JSON_BOOL) {
         bool yes = *raw == 't';
         raw = cast == CAST_STR ? (yes ? "True" : "False") : yes ? "1" : "0";
-        n = strlen(raw);
-    }
-    if (cast != CAST_STR)
-        return put_number(m, v, cast, raw, n);
-    if (v->kind == JSON_STRING)
-        put_string(v, raw, n);
-    else
+        put_text(v, raw, strlen(raw));
+    } else {
         put_text(v, raw, n);
-    return true;
+    }
+    return cast == CAST_STR || to_number(m, v, cast);
 }
 
 /* Values are made when they are first looked at. */
