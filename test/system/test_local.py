@@ -297,7 +297,7 @@ def test_five_hundred():
             alone.append(time.monotonic() - one)
         whole = time.monotonic() - start
         # they share the desks: so many rounds of 2 s and a look, and then never again
-        size = pools['local_desks']['size']
+        size = pools['local_desks']['count']
         assert whole < (len(rude) / size + 1) * 2.5 + 2, f'{whole} s'
         assert sorted(alone)[len(alone) // 2] < 0.1, sorted(alone)[len(alone) // 2]
         print(
@@ -313,7 +313,7 @@ def test_five_hundred():
 def test_more_than_slots():
     """More programs than slots wait, and nobody is closed."""
     m, _ = pair()
-    size = desks(m)['local_clients']['size']
+    size = desks(m)['local_clients']['count']
     crowd = [Program(m) for _ in range(size)]
     late = [Program(m, timeout=5) for _ in range(20)]
     for p in late:
