@@ -13,7 +13,7 @@
 #define LOG_LINES 2000u      /* lines that real nodes look at (core/manager.py, get_ossec_logs) */
 #define LOG_LINE_BYTES 6144u /* of one line are read, the rest of a longer one is passed over */
 #else
-#define LOG_LINES 480u
+#define LOG_LINES 250u
 #define LOG_LINE_BYTES 2048u
 #endif
 #define LOG_TAIL_BYTES (16u << 20) /* the last lines are looked for in so many bytes at the end */

@@ -137,6 +137,9 @@ struct sys {
     int (*accept)(struct sys *, int fd, struct sys_addr *peer);
     /* 0 connected, -EINPROGRESS under way; in both cases *fd is the caller's, else it is -1. */
     int (*connect)(struct sys *, const struct sys_addr *a, int *fd);
+    /* A socket connected to a local program's unix datagram socket, for send and close; < 0 as
+     * datagram_connect (sys/datagram.h). */
+    int (*connect_datagram)(struct sys *, const char *path);
     ptrdiff_t (*recv)(struct sys *, int fd, void *buf, size_t n);
     ptrdiff_t (*send)(struct sys *, int fd, const void *buf, size_t n); /* never raises SIGPIPE */
     int (*sockopt_set)(struct sys *, int fd, enum sys_sockopt o, int value);

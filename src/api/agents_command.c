@@ -6,7 +6,6 @@
  * remoted's queue is full, the next one is tried a little later. */
 #include "api/agents_parts.h"
 #include "api/rbac.h"
-#include "sys/datagram.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -285,7 +284,7 @@ static void run(struct api_call *c) {
     }
     k->ids.quiet = k->is_quiet;
     snprintf(k->socket, sizeof k->socket, "%s/" AR_SOCKET, c->env->root_path);
-    k->fd = datagram_connect(k->socket);
+    k->fd = c->env->role->sys->connect_datagram(c->env->role->sys, k->socket);
     k->connected = k->fd >= 0;
     if (!k->connected)
         fail_words(c, 1010, k->socket);

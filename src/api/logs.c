@@ -46,6 +46,7 @@ struct logs_work {
             struct listing_wish wish;
             struct listing listing;
             struct blob items;
+            char item[LISTING_ITEM_BYTES]; /* being made */
             struct listing_place places[LOG_LINES];
         } list;
         struct {
@@ -138,13 +139,12 @@ static bool begin(struct api_call *c, bool lists) {
 static enum err add_entry(void *arg, char *text, size_t n, struct error *e) {
     struct logs_work *k = arg;
     struct log_entry entry;
-    char item[LISTING_ITEM_BYTES];
     struct text t;
     struct json_write w;
     if (!log_line_read(text, n, k->is_json, k->room, &entry))
         return E_OK;
     for (;; entry.description_n /= 2) {
-        text_init(&t, item, sizeof item);
+        text_init(&t, k->list.item, sizeof k->list.item);
         json_write_init(&w, &t);
         json_open(&w, '{');
         json_key_str(&w, "timestamp", entry.timestamp);
@@ -155,7 +155,7 @@ static enum err add_entry(void *arg, char *text, size_t n, struct error *e) {
         json_str_n(&w, entry.description, entry.description_n);
         json_close(&w, '}');
         if (!t.cut || !entry.description_n)
-            return listing_add(&k->list.listing, item, t.len, e);
+            return listing_add(&k->list.listing, k->list.item, t.len, e);
     }
 }
 

@@ -7,7 +7,6 @@
 #include "api/manager_parts.h"
 
 #include "base/bytes.h"
-#include "sys/datagram.h"
 
 #include <string.h>
 
@@ -117,7 +116,7 @@ static void restart_by_execd(struct api_call *c) {
     struct text t;
     text_init(&t, path, sizeof path);
     text_format(&t, "%s/" EXECQ_SOCKET, c->env->root_path);
-    int fd = t.cut ? -ENAMETOOLONG : datagram_connect(path);
+    int fd = t.cut ? -ENAMETOOLONG : sys->connect_datagram(sys, path);
     if (fd < 0) {
         api_call_refuse(c, WAZUH_INTERNAL_ERROR, fd == -ENOENT ? 1901 : 1902, NULL);
         return;

@@ -1,6 +1,6 @@
 /* ossec_conf_read.c - the elements of ossec.conf sorted into roots, sections and options. Options of Wazuh's
  * sections become small trees, handed on when they are whole (ossec_conf_json.c); everything else is passed
- * over. And the masking of its raw text. */
+ * over. */
 #include "api/ossec_conf_parts.h"
 
 #include "base/bytes.h"
@@ -174,74 +174,4 @@ enum err conf_reader_push(struct conf_reader *r, const char *bytes, size_t n, st
 
 enum err conf_reader_finish(struct conf_reader *r, struct error *e) {
     return conf_xml_finish(&r->xml, e);
-}
-
-/* ---- masking the raw text ---- */
-
-enum { MASK_OUTER, MASK_INNER, MASK_VALUE, MASK_END };
-
-void conf_mask_init(struct conf_mask *m, const char *outer, const char *inner, const char *end) {
-    *m = (struct conf_mask){.outer = outer, .inner = inner, .end = end};
-}
-
-/* How many bytes of want have come with c; these words repeat no beginning but their '<'. */
-static uint8_t follow(const char *want, uint8_t at, char c) {
-    return want[at] == c ? at + 1 : want[0] == c;
-}
-
-void conf_mask_finish(struct conf_mask *m, struct text *out) {
-    if (m->held_n == sizeof m->held)
-        text_str(out, "*****"); /* not all of it is here, and it may be a secret */
-    else
-        text_add(out, m->held, m->held_n);
-    if (m->state == MASK_END)
-        text_add(out, m->end, m->at);
-    m->state = MASK_OUTER;
-    m->held_n = m->at = 0;
-}
-
-static void hold(struct conf_mask *m, char c) {
-    if (m->held_n < sizeof m->held)
-        m->held[m->held_n++] = c;
-}
-
-void conf_mask_push(struct conf_mask *m, char c, struct text *out) {
-    switch (m->state) {
-    case MASK_OUTER:
-    case MASK_INNER: {
-        const char *want = m->state == MASK_OUTER ? m->outer : m->inner;
-        m->at = follow(want, m->at, c);
-        text_char(out, c);
-        if (!want[m->at]) {
-            m->state++;
-            m->at = 0;
-        }
-        return;
-    }
-    case MASK_VALUE:
-        if (c != '<') {
-            hold(m, c);
-            return;
-        }
-        m->state = MASK_END;
-        m->at = 1;
-        return;
-    default:
-        if (m->end[m->at] == c) {
-            if (m->end[++m->at])
-                return;
-            text_str(out, "*****");
-            text_str(out, m->end);
-            m->state = MASK_OUTER;
-            m->held_n = m->at = 0;
-            return;
-        }
-        /* it was no value and its end: what was held is told after all, and the next <key> looked for, which
-         * may begin with the '<' that came */
-        bool is_less = m->at == 1;
-        conf_mask_finish(m, out);
-        m->state = MASK_INNER;
-        m->at = is_less;
-        conf_mask_push(m, c, out);
-    }
 }

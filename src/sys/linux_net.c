@@ -1,5 +1,6 @@
 /* sys/linux_net.c - the socket calls of the table: every socket is non-blocking and close-on-exec. */
 #include "src/sys/linux.h"
+#include "sys/datagram.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -105,6 +106,11 @@ static int linux_connect(struct sys *s, const struct sys_addr *a, int *fd) {
     return r;
 }
 
+static int linux_connect_datagram(struct sys *s, const char *path) {
+    (void)s;
+    return datagram_connect(path);
+}
+
 static ptrdiff_t linux_recv(struct sys *s, int fd, void *buf, size_t n) {
     (void)s;
     ssize_t r;
@@ -158,6 +164,7 @@ void linux_net_init(struct sys *s) {
     s->listen = linux_listen;
     s->accept = linux_accept;
     s->connect = linux_connect;
+    s->connect_datagram = linux_connect_datagram;
     s->recv = linux_recv;
     s->send = linux_send;
     s->sockopt_set = linux_sockopt_set;

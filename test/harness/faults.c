@@ -86,6 +86,7 @@ ENTRY_NET(ptrdiff_t, send, (struct sys * s, int fd, const void *buf, size_t n),
 ENTRY_NET(int, sockopt_set, (struct sys * s, int fd, enum sys_sockopt o, int value), (&f->real, fd, o, value))
 ENTRY_NET(int, sockopt_get, (struct sys * s, int fd, enum sys_sockopt o, int *value),
           (&f->real, fd, o, value))
+ENTRY_NET(int, connect_datagram, (struct sys * s, const char *path), (&f->real, path))
 ENTRY_NET(int, local_addr, (struct sys * s, int fd, struct sys_addr *out), (&f->real, fd, out))
 ENTRY_NET(int, peer_uid, (struct sys * s, int fd, uint32_t *uid), (&f->real, fd, uid))
 ENTRY(int, poll, (struct sys * s, struct sys_poll *fds, size_t n, int timeout_ms),
@@ -180,6 +181,7 @@ void faults_init(struct faults *f) {
         .listen = fault_listen,
         .accept = fault_accept,
         .connect = fault_connect,
+        .connect_datagram = fault_connect_datagram,
         .recv = fault_recv,
         .send = fault_send,
         .sockopt_set = fault_sockopt_set,
