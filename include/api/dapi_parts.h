@@ -50,14 +50,15 @@ enum api_slot_state {
 struct api_slot {
     struct api_slot *next; /* in the order of arrival */
     struct api *api;
-    uint8_t state;   /* enum api_slot_state */
-    bool sending;    /* the answer is under way */
-    bool is_error;   /* the answer goes as dapi_err */
-    bool raw;        /* goes to other nodes as it came, byte for byte */
-    bool solving;    /* its nodes are being found */
-    bool going;      /* all its parts are known */
-    bool long_wait;  /* its asker waits for completion */
-    bool is_handler; /* a handler answers it: at most HANDLERS_MAX have a call */
+    uint8_t state;    /* enum api_slot_state */
+    bool sending;     /* the answer is under way */
+    bool is_error;    /* the answer goes as dapi_err */
+    bool raw;         /* goes to other nodes as it came, byte for byte */
+    bool solving;     /* its nodes are being found */
+    bool going;       /* all its parts are known */
+    bool long_wait;   /* its asker waits for completion */
+    bool is_handler;  /* a handler answers it: at most HANDLERS_MAX have a call */
+    uint8_t refusals; /* of the answer */
     struct api_asker asker;
     char id[API_ASKER_ID_BYTES];
     uint64_t seen;        /* the queue's pass that looked at it last */

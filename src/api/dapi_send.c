@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define ANSWERS_AT_ONCE 2u /* to one node */
+#define REFUSALS_MOST 20u  /* of an answer that its asker has no room for, before that is told */
 #define WORDS_MOST (SMALL_MAX_BYTES - API_ASKER_ID_BYTES) /* for another node; a program gets all of them */
 
 static const struct session_shared *shared(const struct api_slot *s) {
@@ -104,7 +106,8 @@ static void string_done(void *arg, const struct string_message_result *r) {
     struct api *a = s->api;
     uint32_t held;
     s->sending = false;
-    if (r->end == STRING_MESSAGE_FAILED) {
+    if (r->end == STRING_MESSAGE_FAILED ||
+        (r->end == STRING_MESSAGE_REFUSED && r->error.code == 3000 && s->refusals++ < REFUSALS_MOST)) {
         later(s);
         return;
     }
@@ -137,9 +140,20 @@ static enum err send_string(struct api_slot *s, struct session *to) {
     return string_message_start(&s->message, to, "dapi_res", prefix, &s->body, string_done, s, NULL);
 }
 
+/* A node takes few strings at once (XFER_STRINGS_PER_SESSION of one like us), and others bring it some, too.
+ */
+static bool has_enough(const struct api_slot *s) {
+    uint32_t under_way = 0;
+    for (const struct api_slot *o = s->api->first; o; o = o->next)
+        under_way += o->sending && api_same_asker(&o->asker, &s->asker);
+    return under_way >= ANSWERS_AT_ONCE;
+}
+
 static void send_node(struct api_slot *s) {
     struct link *link;
     struct session *to = session_of(s, &link);
+    if (has_enough(s)) /* the end of one of them is a new turn of the queue */
+        return;
     if (!to) { /* the news that it is gone is on its way */
         later(s);
         return;

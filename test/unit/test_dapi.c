@@ -730,7 +730,36 @@ TEST(a_worker_that_refuses_its_answer_hears_why) {
     snprintf(text, sizeof text, "33 %s", request_json("wazuh.t.now", "local_master", "{}", ""));
     far_says_text(w, "dapi", text);
     run();
+    HEARD(w, QUEUED); /* it may have no room at the moment */
+    for (int i = 0; i < 20; i++)
+        pass(100);
     HAS(w, "dapi_err 33 {\"__wazuh_exception__\"");
+    check_baseline();
+    close_rig();
+}
+
+/* A node like us takes four strings at once; it is never brought more than two of ours. */
+TEST(many_answers_for_one_node) {
+    char text[1000];
+    open_rig(true);
+    struct far *w = node("worker1");
+    w->deaf = true;
+    for (uint32_t i = 0; i < 10; i++) {
+        snprintf(text, sizeof text, "%u %s", i, request_json("wazuh.t.now", "local_master", "{}", ""));
+        far_says_text(w, "dapi", text);
+    }
+    run();
+    uint32_t sending = 0;
+    for (const struct api_slot *s = rig->api.first; s; s = s->next)
+        sending += s->sending;
+    CHECK_INT(sending, 2);
+    CHECK_INT(rig->slots.used, 10);
+    w->deaf = false;
+    pass(20000); /* the two that it never answered are given up */
+    for (uint32_t i = 2; i < 10; i++) {
+        snprintf(text, sizeof text, "dapi_res %u: ", i);
+        HAS(w, text);
+    }
     check_baseline();
     close_rig();
 }
