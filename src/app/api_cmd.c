@@ -126,14 +126,26 @@ static void add_known_nodes(struct json_write *w, const struct json_doc *d) {
     json_close(w, ']');
 }
 
+/* Does the command line say which agents it is about? Their nodes are then found by the master. */
+static bool names_agents(const struct options *o) {
+    bool named = o->ids != NULL;
+    for (uint8_t i = 1; i < o->words; i++)
+        named |= !strncmp(o->word[i], "agent_list=", 11) || !strncmp(o->word[i], "agent_id=", 9);
+    return named;
+}
+
+/* Nobody named means this node: what one forgets to say must not restart a whole cluster. */
+static const char *type_of(const struct options *o, const struct api_function *f) {
+    enum api_type type = f ? f->type : o->nodes ? API_DISTRIBUTED : API_LOCAL_MASTER;
+    if (o->type)
+        return o->type;
+    return text_item(types, type == API_DISTRIBUTED && !o->nodes && !names_agents(o) ? API_LOCAL_ANY : type);
+}
+
 /* nodes: get_nodes' answer, or NULL. */
 static int make_question(const struct options *o, const struct json_doc *nodes) {
     const struct api_function *f = api_function_find(o->word[0]);
-    struct api_question q = {.function = o->word[0]};
-    q.type = o->type    ? o->type
-             : f        ? text_item(types, f->type)
-             : o->nodes ? "distributed_master"
-                        : "local_master";
+    struct api_question q = {.function = o->word[0], .type = type_of(o, f)};
     q.is_async = f && f->is_async;
     q.local_client_arg = f ? f->local_client_arg : NULL;
     if (text_find(types, q.type) < 0) {
@@ -142,7 +154,7 @@ static int make_question(const struct options *o, const struct json_doc *nodes) 
     }
     bool all = o->nodes == 1 && (!strcmp(o->node[0], "*") || !strcmp(o->node[0], "all"));
     bool distributed = !strcmp(q.type, "distributed_master");
-    q.broadcasting = all || (distributed && !o->nodes && !o->ids);
+    q.broadcasting = all || (distributed && !o->nodes && !names_agents(o));
     struct text t;
     struct json_write w;
     text_init(&t, question, sizeof question);

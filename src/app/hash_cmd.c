@@ -199,7 +199,7 @@ static void print_json(enum verdict verdict) {
 }
 
 static void print_trees(void) {
-    print("%-18s %-16s %-7s %-9s %s\n", "NAME", "TREE", "FILES", "SCANNED", "");
+    print("%-18s %-16s %-7s %s\n", "NAME", "TREE", "FILES", "SCANNED");
     for (uint32_t i = 0; i < forest.count; i++) {
         const struct tree *t = &forest.tree[i];
         char line[128], age[16];
@@ -209,7 +209,8 @@ static void print_trees(void) {
         plain_words(&out, t->name, strlen(t->name), 18);
         if (t->hash[0]) {
             age_words(&a, t->scanned_s);
-            text_format(&out, " %-16.16s %-7llu %-5s ago %s", t->hash, (unsigned long long)t->files, age,
+            text_str(&a, " ago");
+            text_format(&out, " %-16.16s %-7llu %-9s %s", t->hash, (unsigned long long)t->files, age,
                         is_other(t) ? "differs" : "");
         } else {
             text_format(&out, " unknown  %.50s", t->why[0] ? t->why : "it knows no such question");

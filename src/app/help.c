@@ -128,7 +128,7 @@ static const char api[] = "picket api FUNCTION [KEY=VALUE...] [--node N]... [--a
                           "  picket api wazuh.agent.get_agents limit=5 q='status=active'\n"
                           "\n"
                           "A VALUE that is JSON is taken as such, anything else as a string. --node may be\n"
-                          "repeated; 'all', and no --node at all, are all nodes. --agents: 001,002 or all.\n"
+                          "repeated, or 'all'; without it this node. --agents: 001,002 or all.\n"
                           "--type: local_any (this node), local_master, distributed_master; known for the\n"
                           "functions of the list. -j prints the answer as the node gave it.\n"
                           "\n"

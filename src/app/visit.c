@@ -99,7 +99,7 @@ void visit_words(const struct visit *v, enum err err, struct text *out) {
         return;
     }
     wazuh_error_read(&w, scratch()->text, strlen(scratch()->text));
-    if (w.has_extra && w.extra[0])
+    if (w.has_extra && w.extra[0] && w.code <= 3000) /* picket's own sentences come with 3000 at the most */
         text_str(out, w.extra);
     else
         wazuh_error_words(out, &w);

@@ -258,6 +258,33 @@ def test_cluster_control():
     assert got.returncode == 2 and got.stderr.endswith('cluster_control.py: error: unrecognized arguments: -x\n'), got
 
 
+@seconds(60)
+def test_real_answers():
+    """The questions of hash, wait-sync, files --dry-run, api and cluster_control -a, answered by real nodes."""
+    m, w = pair()
+    for n in (m, w):
+        wait(lambda: n.run('hash').stdout.startswith('OK: 2 nodes agree\n'), 'one tree')
+        got = n.run('api', 'wazuh.cluster.get_nodes_info')
+        assert got.returncode == 0 and got.stdout.split('\n')[1].split() == ['NAME', 'TYPE', 'VERSION', 'IP'], got
+        got = n.run('api', 'wazuh.manager.get_basic_info', '--node', 'worker1', '-j')
+        result = json.loads(got.stdout)['__wazuh_result__']['__object__']
+        assert [x['path'] for x in result['affected_items']] == [w.root], result
+        got = n.run('api', 'nosuch.f')
+        assert got.returncode == 1 and got.stdout.startswith('FAILED: Error 1000'), got
+        got = control(n, '-a')
+        assert got.stdout.split('\n')[0].split() == ['ID', 'NAME', 'IP', 'STATUS', 'VERSION', 'NODE', 'NAME'], got
+    wait(lambda: w.run('files', '--dry-run').stdout.startswith('OK: nothing would change; '), 'nothing to change')
+    m.write({'etc/rules/wait.xml': b'news'})
+    got = w.run('wait-sync', '--timeout', '20', timeout=30)
+    assert got.returncode == 0 and w.read('etc/rules/wait.xml') == b'news', got
+    m.write({'queue/cluster/worker1/sent.bin': b'z' * 300000})
+    got = m.run('send-file', 'queue/cluster/worker1/sent.bin', 'worker1')
+    assert got.returncode == 0 and got.stdout.startswith('OK: 292 kB sent to worker1 in '), got
+    assert w.read('queue/cluster/worker1/sent.bin') == b'z' * 300000
+    got = m.run('send-file', 'queue/cluster/worker1/sent.bin', 'nosuch')
+    assert got.returncode == 1 and got.stderr.startswith('picket: Error 3022 - Unknown node ID'), got
+
+
 # ---- without a node ------------------------------------------------------------------------------------
 def test_not_running():
     d = Double({})
@@ -326,6 +353,10 @@ def test_api_question():
     d.run('api', 'wazuh.manager.get_status', '--node', 'all')
     asked = json.loads(dict(d.asked)['dapi'])
     assert asked['f_kwargs'] == {'node_list': '*'} and asked['broadcasting'] is True, asked
+    d.asked.clear()
+    d.run('api', 'wazuh.manager.restart')  # nobody named: this node, not the whole cluster
+    asked = json.loads(dict(d.asked)['dapi'])
+    assert asked['request_type'] == 'local_any' and asked['f_kwargs'] == {} and 'broadcasting' not in asked, asked
 
 
 def test_api_table_and_blocks():
