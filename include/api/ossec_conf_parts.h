@@ -50,6 +50,7 @@ struct conf_xml {
     uint32_t depth;
     uint32_t dashes; /* that the comment ends with so far */
     bool in_comment;
+    const char *last_end; /* the last '>' of the line, or NULL */
     uint32_t n;
     char name[CONF_DEPTH][CONF_NAME_BYTES];
     char value[CONF_LINE_BYTES];    /* of an attribute, or a run of text */

@@ -40,9 +40,9 @@ static bool is_name_start(char c) {
 }
 
 /* Does the '<' at p begin a tag? <(?=/?\w+.+>) */
-static bool is_tag(const char *p) {
+static bool is_tag(const struct conf_xml *x, const char *p) {
     const char *word = p + 1 + (p[1] == '/');
-    return is_word(*word) && word[1] && strchr(word + 2, '>');
+    return is_word(*word) && x->last_end && x->last_end >= word + 2;
 }
 
 /* ---- text ---- */
@@ -70,7 +70,7 @@ static enum err read_run(struct conf_xml *x, const char **p, char stop, size_t *
     size_t len = 0;
     while (*at && *at != stop) {
         char c = *at;
-        if (c == '<' && (is_tag(at) || strncmp(at, "<!--", 4) == 0))
+        if (c == '<' && (is_tag(x, at) || strncmp(at, "<!--", 4) == 0))
             break;
         if (((unsigned char)c < 0x20 && !is_blank(c)) || (!stop && strncmp(at, "]]>", 3) == 0))
             return wrong(x, e, not_well_formed);
@@ -196,6 +196,7 @@ static enum err read_line(struct conf_xml *x, struct error *e) {
     const char *p = x->text;
     enum err err = E_OK;
     x->text[x->n] = 0;
+    x->last_end = strrchr(x->text, '>');
     if (strlen(x->text) != x->n)
         return wrong(x, e, not_well_formed);
     while (*p && err == E_OK) {
@@ -205,7 +206,7 @@ static enum err read_line(struct conf_xml *x, struct error *e) {
             x->in_comment = true;
             x->dashes = 0;
             p += 4;
-        } else if (*p == '<' && is_tag(p)) {
+        } else if (*p == '<' && is_tag(x, p)) {
             err = p[1] == '/' ? read_end_tag(x, &p, e) : read_start_tag(x, &p, e);
         } else {
             err = read_text(x, &p, e);
