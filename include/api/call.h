@@ -20,7 +20,8 @@ struct api_env {
     struct master *master; /* exactly one of these two */
     struct worker *worker;
     struct local_server *local;
-    const char *root_path; /* without final slash */
+    const char *root_path; /* for the names of sockets, which must be short; without final slash */
+    const char *root_name; /* the same from / on, as answers tell it */
 };
 
 enum api_resource {

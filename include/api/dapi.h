@@ -26,7 +26,7 @@ struct api_setup {
     struct master *master;
     struct worker *worker;
     struct local_server *local;
-    const char *root_path;
+    const char *root_path, *root_name; /* as api_env's */
     struct pool *slots;     /* struct api_slot */
     struct pool *calls;     /* struct api_call */
     struct pool *sendsyncs; /* struct sendsync */

@@ -55,6 +55,7 @@ struct node_setup {
     const struct cluster_config *config; /* stays with the caller and must outlive the node */
     int root;                            /* folder descriptor of the root, not owned */
     const char *root_path;               /* its path, without final slash, for the local socket */
+    const char *root_name;               /* the same from / on, as people are told it */
     uint32_t uid, gid;                   /* owner of what is written; 0xffffffff: whoever we are */
     const char *picket_version;
 };

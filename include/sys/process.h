@@ -28,6 +28,8 @@ int process_stdio_null(void);
 void process_close_from(int first);
 
 int process_chdir(const char *path);
+/* The working folder's path, from / on, without links; -ERANGE if it is longer than cap. */
+int process_folder(char *out, size_t cap);
 void process_umask(uint32_t mask);
 
 /* Raises the soft limit of open descriptors to count or the hard limit, whichever is less; the limit now. */

@@ -12,7 +12,7 @@
 
 static const struct result_kind told_node = {
     .all_msg = "All selected information was returned",
-    .some_msg = "Some information was not returned",
+    .some_msg = "",
     .none_msg = "No information was returned",
 };
 

@@ -312,7 +312,8 @@ void api_open(struct api *a, const struct api_setup *setup) {
                               .master = setup->master,
                               .worker = setup->worker,
                               .local = setup->local,
-                              .root_path = setup->root_path};
+                              .root_path = setup->root_path,
+                              .root_name = setup->root_name};
     a->slot_pool = setup->slots;
     a->call_pool = setup->calls;
     a->requests = (struct requests){.arg = a,

@@ -27,6 +27,7 @@ static const char algorithms[] = "md5\0sha1\0sha256\0blake2b\0";
 enum algorithm { ALG_MD5, ALG_SHA1, ALG_SHA256, ALG_BLAKE2B };
 
 static const char files[] = "merged.mg\0agent.conf\0";
+static const char fields[] = "name\0mergedSum\0configSum\0count\0";
 static const char members[] = "mergedSum\0configSum\0"; /* of the items, by file */
 
 static const struct result_kind told = {
@@ -424,12 +425,13 @@ static bool read_algorithm(struct api_call *c, struct wazuh_error *why) {
     return i >= 0;
 }
 
-/* The name is told even when it was not selected, but not among distinct values; without a limit all are. */
+/* The name is told even when it was not selected, but not among distinct values; without a limit all are. A
+ * wish for fields that there are not is refused in its own words. */
 static void complete_wish(struct api_call *c, struct listing_wish *w) {
-    bool has_name = false;
+    bool is_whole = w->distinct || !w->select_count || w->select_count >= LISTING_FIELDS;
     for (uint32_t i = 0; i < w->select_count; i++)
-        has_name = has_name || strcmp(w->select[i], "name") == 0;
-    if (w->select_count && !has_name && !w->distinct && w->select_count < LISTING_FIELDS)
+        is_whole = is_whole || strcmp(w->select[i], "name") == 0 || text_find(fields, w->select[i]) < 0;
+    if (!is_whole)
         text_copy(w->select[w->select_count++], LISTING_FIELD_BYTES, "name", 4);
     if (!api_argument(&c->request, "limit"))
         w->limit = LISTING_MOST;
@@ -446,8 +448,7 @@ static bool begin_listing(struct api_call *c, struct wazuh_error *why) {
         return false;
     complete_wish(c, &g->w->wish);
     if (listing_begin(&g->w->listing, &g->w->wish, &g->w->items, g->w->places,
-                      (uint32_t)(room / sizeof *g->w->places), "name\0mergedSum\0configSum\0count\0", &code,
-                      &e) == E_OK)
+                      (uint32_t)(room / sizeof *g->w->places), fields, &code, &e) == E_OK)
         return true;
     wish_refused(why, code, &e);
     return false;

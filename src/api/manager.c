@@ -153,7 +153,7 @@ static void tell_info(struct api_call *c, const char *openssl) {
     result_open_items(&c->result, &told_info);
     struct json_write *w = result_item(&c->result);
     json_open(w, '{');
-    json_key_str(w, "path", c->env->root_path);
+    json_key_str(w, "path", c->env->root_name);
     json_key_str(w, "version", version);
     json_key_str(w, "type", "server");
     json_key_str(w, "max_agents", "unlimited");

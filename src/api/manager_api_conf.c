@@ -362,7 +362,7 @@ static void tell(struct api_call *c, const struct yaml *y) {
     json_open(w, '{');
     json_key_str(w, "node_name", c->env->role->config->node_name);
     json_key_open(w, "node_api_config", '{');
-    write_leaves(y, c->env->root_path, w);
+    write_leaves(y, c->env->root_name, w);
     json_close(w, '}');
     json_close(w, '}');
     result_item_end(&c->result);

@@ -364,7 +364,7 @@ static void totals(struct api_call *c) {
     s->fd = sys->openat(sys, c->env->role->root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (s->fd < 0 || sys->fstat(sys, s->fd, &st) < 0 || !sys_is_file(&st)) {
         text_init(&t, whole, sizeof whole);
-        text_format(&t, "%s/%s", c->env->root_path, path);
+        text_format(&t, "%s/%s", c->env->root_name, path);
         fail(c, WAZUH_ERROR, 1308, whole);
         return;
     }

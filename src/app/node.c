@@ -138,6 +138,7 @@ static void open_api(struct node *n, const struct node_setup *setup) {
                                   .worker = n->worker_is_open ? &n->worker : NULL,
                                   .local = &n->local,
                                   .root_path = setup->root_path,
+                                  .root_name = setup->root_name,
                                   .slots = &n->pools[POOL_api_slots],
                                   .calls = &n->pools[POOL_api_calls],
                                   .sendsyncs = &n->pools[POOL_sendsyncs]};

@@ -5,6 +5,7 @@
 #include "app/node.h"
 #include "app/sealed_malloc.h"
 #include "app/version.h"
+#include "sys/process.h"
 
 /* The one node of this program: the zeroed pages of its pools cost nothing before they are used. */
 static struct node the_node;
@@ -43,12 +44,16 @@ static void child_started(struct sys *sys) {
 }
 
 enum err run_node(const struct run_setup *s, enum daemon_ask *why, struct error *e) {
+    char root_name[1024];
     struct node_setup setup = {.sys = s->sys,
                                .log = &s->log->log,
                                .config = s->config,
                                .root = s->root_fd,
                                .root_path =
                                    ".", /* the process works in its root: a short name for the local socket */
+                               .root_name = process_folder(root_name, sizeof root_name) < 0
+                                                ? s->options->root
+                                                : root_name,
                                .uid = s->daemon->uid,
                                .gid = s->daemon->gid,
                                .picket_version = PICKET_VERSION};

@@ -93,6 +93,10 @@ int process_chdir(const char *path) {
     return chdir(path) < 0 ? -errno : 0;
 }
 
+int process_folder(char *out, size_t cap) {
+    return getcwd(out, cap) ? 0 : -errno;
+}
+
 void process_umask(uint32_t mask) {
     umask((mode_t)mask);
 }

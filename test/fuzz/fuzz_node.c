@@ -557,7 +557,7 @@ static void open_node(bool is_worker) {
     strcpy(c->nodes_json, "[]");
     c->port = 1516;
     strcpy(c->announced_version, f.version);
-    struct node_setup setup = {&f.sys, NULL, c, f.root_fd, f.root, UINT32_MAX, UINT32_MAX, "fuzz"};
+    struct node_setup setup = {&f.sys, NULL, c, f.root_fd, f.root, f.root, UINT32_MAX, UINT32_MAX, "fuzz"};
     need(node_open(f.node, &setup, &e) == E_OK);
     run(20);
 }

@@ -131,7 +131,7 @@ static void init(void) {
     role.shared.message_bytes = BODY_WINDOW_BYTES;
     memcpy(config.node_name, "n", 2);
     env.role = &role;
-    env.root_path = "/r";
+    env.root_path = env.root_name = "/r";
 }
 
 #define SEES                                                                                                 \

@@ -357,6 +357,7 @@ static void open_rig(bool is_master) {
     rig->config.type = is_master ? NODE_MASTER : NODE_WORKER;
     snprintf(rig->config.node_name, sizeof rig->config.node_name, "%s", is_master ? "master" : "worker1");
     snprintf(rig->config.services, sizeof rig->config.services, "none");
+    rig->config.intervals.timeout_dapi_request_ms = 200000;
     rig->shared = (struct session_shared){.sys = &rig->sys,
                                           .dialect = dialect_find("4.14.7"),
                                           .messages = &rig->messages,
@@ -382,6 +383,7 @@ static void open_rig(bool is_master) {
                               .master = is_master ? &rig->master : NULL,
                               .worker = is_master ? NULL : &rig->worker,
                               .root_path = "/nowhere",
+                              .root_name = "/nowhere",
                               .slots = &rig->slots,
                               .calls = &rig->calls,
                               .sendsyncs = &rig->sendsyncs};

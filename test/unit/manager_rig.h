@@ -71,7 +71,7 @@ static inline void rig_open(enum node_type type) {
     rig_role.integrity.manifest = &rig_manifest;
     rig_role.integrity.items = &rig_items;
     rig_env.role = &rig_role;
-    rig_env.root_path = rig_root_path;
+    rig_env.root_path = rig_env.root_name = rig_root_path;
 }
 
 static inline const struct api_function *rig_find(const struct api_table *t, const char *name) {

@@ -69,7 +69,8 @@ TEST(what_is_wrong) {
     open_groups();
     CHECK(has(rig_ask(GROUPS, "\"f_kwargs\": {\"hash_algorithm\": \"crc\"}"), "\"code\": 1723"));
     CHECK(has(rig_ask(GROUPS, "\"f_kwargs\": {\"sort_by\": [\"zz\"]}"), "\"code\": 1403"));
-    CHECK(has(rig_ask(GROUPS, "\"f_kwargs\": {\"select\": [\"zz\"]}"), "\"code\": 1724"));
+    CHECK(has(rig_ask(GROUPS, "\"f_kwargs\": {\"select\": [\"zz\"]}"),
+              "\"code\": 1724, \"extra_message\": \"zz\""));
     CHECK(has(rig_ask(GROUPS, "\"f_kwargs\": {\"limit\": 0}"), "\"code\": 1406"));
     rig_role.shared.windows = test_pool("none", BODY_WINDOW_BYTES, 1);
     void *slot = pool_take(rig_role.shared.windows);
