@@ -22,9 +22,8 @@
 #define API_ASKER_ID_BYTES 64u          /* what an asker calls its request, and its NUL */
 #define API_PARTS (API_PARTS_MAX + 15u) /* of all requests together */
 #define API_ASKER_CALLS (API_CALLS > 1u ? API_CALLS - 1u : 1u) /* calls of one asker at once */
-#define API_PASS_MS 200000u /* timeout_dapi_request: for the answer of another node */
 #define API_RUN_MS 10000u   /* request_timeout of the API: for a call here */
-#define API_LONG_MS 600000u /* either of them, when the asker waits for completion */
+#define API_LONG_MS 600000u /* this one, or timeout_dapi_request, when the asker waits for completion */
 #define API_SEND_MS 60000u  /* for a finished answer, until its asker takes it */
 #define API_RETRY_MS 100u   /* a session, a window or a sender that was not free is tried again */
 #define API_STUCK_MS 10000u /* a part that finds no room in its session's queue */
@@ -129,6 +128,11 @@ struct api {
     struct api_out outs[API_CALLS];
     struct api_part parts[API_PARTS];
 };
+
+/* timeout_dapi_request: how long another node may take to answer. */
+static inline uint64_t api_pass_ms(const struct api *a) {
+    return a->env.role->config->intervals.timeout_dapi_request_ms;
+}
 
 /* ---- call.c ---- */
 /* A call from the pool, with nothing but its surroundings set. */

@@ -24,6 +24,7 @@ struct intervals {
     uint32_t timeout_agent_info_ms;        /* 40,000: to apply what a worker sent */
     /* communication */
     uint32_t timeout_cluster_request_ms; /* 20,000 */
+    uint32_t timeout_dapi_request_ms;    /* 200,000: for the answer of another node */
     uint32_t timeout_receiving_file_ms;  /* 120,000 */
     uint64_t max_zip_size;               /* bytes, 1 GiB */
     uint64_t min_zip_size;               /* bytes, 30 MiB */

@@ -21,7 +21,7 @@
 #include "wire/string_message.h"
 
 #define LOCAL_SOCKET "queue/cluster/c-internal.sock"
-#define LOCAL_SLOW_MS 2000u        /* how long who does not go on may keep a desk that others wait for */
+#define LOCAL_SLOW_MS 1000u        /* how long who does not go on may keep a desk that others wait for */
 #define LOCAL_QUESTION_BYTES 4096u /* longest get_nodes or get_health that a worker passes on */
 
 /* The session and all else that a program needs while it is served. */

@@ -134,7 +134,7 @@ static void complete(struct api_slot *s) {
     }
     if (s->part_count > 1) {
         s->state = SLOT_MERGING;
-        s->deadline_ms = now_ms(s->api) + API_PASS_MS;
+        s->deadline_ms = now_ms(s->api) + api_pass_ms(s->api);
         s->retry_ms = 0;
         api_kick(s->api);
         return;
@@ -161,7 +161,7 @@ static void settle(struct api_slot *s) {
     if (s->state != SLOT_PARTS) {
         api_call_release(s);
         s->state = SLOT_PARTS;
-        s->deadline_ms = now_ms(a) + (s->long_wait ? API_LONG_MS : API_PASS_MS);
+        s->deadline_ms = now_ms(a) + (s->long_wait ? API_LONG_MS : api_pass_ms(s->api));
         if (s->part_count == 1 && api_parts_in(s, PART_SENT))
             blob_reset(&s->body); /* its place is the answer's */
     }
@@ -321,7 +321,7 @@ uint64_t api_parts_retry(const struct api *a) {
 
 void api_parts_go(struct api_slot *s) {
     s->going = true;
-    s->deadline_ms = now_ms(s->api) + (s->long_wait ? API_LONG_MS : API_PASS_MS);
+    s->deadline_ms = now_ms(s->api) + (s->long_wait ? API_LONG_MS : api_pass_ms(s->api));
     if (!s->call)
         s->state = SLOT_SENDING;
     settle(s);

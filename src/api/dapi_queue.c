@@ -90,7 +90,7 @@ struct api_slot *api_slot_take(struct api *a, const struct api_asker *asker, con
     s->turn = turn;
     s->at = at;
     s->limit = 500; /* common.DATABASE_LIMIT */
-    s->until_ms = s->deadline_ms = now_ms(a) + API_PASS_MS;
+    s->until_ms = s->deadline_ms = now_ms(a) + api_pass_ms(a);
     api_blob_init(a, &s->body, s->small, sizeof s->small);
     api_blob_init(a, &s->answers, NULL, 0);
     /* The session gives up the body of a message that is being served to whoever takes it. */

@@ -111,11 +111,14 @@ static bool is_permitted(struct api_call *c) {
 }
 
 /* After a deadline nobody would take the answer (dapi.py, api_request_timeout). */
-static uint64_t run_ms(const struct api_request *r) {
-    uint64_t asked_ms = (uint64_t)r->timeout_s * 1000u;
-    if (r->wait_for_complete)
+static uint64_t run_ms(const struct api_slot *s) {
+    const struct api_request *r = &s->call->request;
+    uint64_t asked_ms = (uint64_t)r->timeout_s * 1000u, least_ms = API_RUN_MS;
+    if (s->is_handler) /* which ends it itself */
+        least_ms += s->api->env.role->config->handler_s * 1000u;
+    if (r->wait_for_complete || asked_ms > API_LONG_MS)
         return API_LONG_MS;
-    return asked_ms > API_LONG_MS ? API_LONG_MS : asked_ms > API_RUN_MS ? asked_ms : API_RUN_MS;
+    return asked_ms > least_ms ? asked_ms : least_ms;
 }
 
 static void execute(struct api_slot *s) {
@@ -129,7 +132,7 @@ static void execute(struct api_slot *s) {
         api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, words);
         return;
     }
-    set_deadline(s, run_ms(&c->request));
+    set_deadline(s, run_ms(s));
     if (arguments_are_known(c) && services_are_ready(c) && is_permitted(c)) {
         c->running = true;
         c->function->start(c);
@@ -206,7 +209,7 @@ static void route(struct api_slot *s) {
     if (is_ours(s->api, &c->request)) {
         execute(s);
     } else if (s->api->env.master) {
-        set_deadline(s, API_PASS_MS);
+        set_deadline(s, api_pass_ms(s->api));
         api_solve_start(s);
     } else if (s->asker.kind == ASKER_LOCAL) {
         api_pass_to_master(s);
