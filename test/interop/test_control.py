@@ -1,5 +1,8 @@
 """cluster_control, and other questions on the local sockets of either make."""
 import json
+import os
+import re
+import subprocess
 
 import lib
 from lib import Node, same, seconds
@@ -35,6 +38,48 @@ def both_cluster_control(way):
         said = ask_all(node, ['master-node', 'worker1'])
         total = len(lib.some_files())
         assert f'Missing: {total - 1}' in said or f'Missing: {total}' in said, f'{total} files were missing: {said}'
+    for n in (m, w):
+        n.kill()
+
+
+# Of 4.14.7; older ones say some of it in other words.
+COMMAND_LINES = ('-l', '-l -fn worker1', '-l -fn', '-a', '-a -fs active', '-a -fs active never_connected', '-a -fn nosuch', '-i',
+                 '-i more', '-i MORE -fn worker1', '-i -fn master-node', '-i -fn', '-u', '', '-h', '-fs active', '-x', '-l -a',
+                 '--list', '--list-n', '-la', '-imore', '-i=more', '-f x', '-l foo bar', '-lx', '-fn=worker1 -l', '-a -fs',
+                 '--list-nodes=3', '-i -- more', '-5', '-l -')
+
+
+def masked(text):
+    """Without what differs from one moment to the next: dates and how long things took, permissions that come and go."""
+    return re.sub(r'Permission (.*): (True|False)', r'Permission \1: any',
+                  re.sub(r'\d+\.\d+s ', 'SECONDS ', re.sub(r'(\d{4}-\d\d-\d\dT[\d:.]+Z|n/a)', 'DATE', re.sub(
+                      r'(n/a|[\d.]+s) \(', 'SPAN (', text))))
+
+
+@seconds(240)
+def both_same_words(way):
+    """picket called as cluster_control prints, byte for byte, what Wazuh's program prints; against either daemon."""
+    if version() != '4.14.7':
+        raise lib.Skip('the words of 4.14.7')
+    m, w = pair(way)
+    same(m, w)
+    lib.wait(lambda: 'Sync not required' in w.log(), 'a check that found nothing')
+    os.makedirs(lib.base() + '/bin', exist_ok=True)
+    link = lib.base() + '/bin/cluster_control'
+    if not os.path.lexists(link):
+        os.symlink(lib.PICKET, link)
+    for node in (m, w):
+        if not isinstance(node, Wazuh):
+            add_sources(node)
+        for line in COMMAND_LINES:
+            theirs = script(node, 'cluster_control.py', *line.split())
+            ours = subprocess.run([link, '--root', node.root, *line.split()], capture_output=True, text=True, timeout=30,
+                                  stdin=subprocess.DEVNULL)
+            for ours_said, theirs_said in ((ours.stdout, theirs.stdout), (ours.stderr, theirs.stderr)):
+                assert masked(ours_said) == masked(theirs_said), (node.name, line, ours_said, theirs_said)
+            # An error is 1; Wazuh's program says 0 of what it caught.
+            code = 1 if theirs.stderr.startswith('ERROR: ') else theirs.returncode
+            assert ours.returncode == code, (node.name, line, ours, theirs)
     for n in (m, w):
         n.kill()
 
