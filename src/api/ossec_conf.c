@@ -6,16 +6,14 @@
  * The cluster's key is shown only to who may write the configuration (mask_sensitive_config of 4.14.7). */
 #include "api/cluster_parts.h"
 #include "api/manager_parts.h"
+#include "api/ossec_conf_call.h"
 #include "api/ossec_conf_parts.h"
 
 #include "base/bytes.h"
 
 #include <string.h>
 
-#define CONF_PATH "etc/ossec.conf"
-#define PIECE_BYTES 1024u
-#define STEP_PIECES 48u
-#define STEP_VALUES 64u
+#define STEP_VALUES 32u
 #define VALUES_BYTES (64u << 20)
 
 const struct result_kind api_told_conf = {
@@ -24,29 +22,10 @@ const struct result_kind api_told_conf = {
     .none_msg = "Could not read configuration in specified node",
 };
 
-enum phase { NEXT_SECTION, NEXT_OBJECT, NEXT_OPTION, IN_LIST };
-
-struct conf_call {
-    struct conf_reader *reader; /* a window, or NULL */
-    int fd;
-    uint64_t at; /* in the file */
-    bool secrets, distinct;
-    char section[CONF_NAME_BYTES], field[CONF_NAME_BYTES]; /* "": all */
-    /* the writing: indexes of records */
-    enum phase phase;
-    uint32_t mark; /* the first beginning of the section */
-    uint32_t object, from, to;
-    uint32_t option, value; /* the first record of an option, the next value of it */
-    /* raw */
-    struct conf_mask mask[2];
-    bool was_return; /* the last byte was a '\r' */
-    uint32_t carry_n;
-    char carry[PIECE_BYTES * 2];
-};
 _Static_assert(sizeof(struct conf_reader) <= BODY_WINDOW_BYTES, "a window holds the reading of ossec.conf");
 _Static_assert(sizeof(struct conf_call) <= API_STATE_BYTES, "the state of a call");
 
-static void close_conf(struct api_call *c) {
+void ossec_conf_cancel(struct api_call *c) {
     struct conf_call *s = api_state(c);
     struct role_env *env = c->env->role;
     if (s->fd >= 0)
@@ -67,7 +46,7 @@ static void fail(struct api_call *c, int code, const char *extra) {
     struct text t;
     text_init(&t, words, sizeof words);
     text_str(&t, extra ? extra : "");
-    close_conf(c);
+    ossec_conf_cancel(c);
     api_tell_failed(c, &api_told_conf, WAZUH_ERROR, code, extra ? words : NULL);
 }
 
@@ -302,7 +281,7 @@ static void write_step(struct api_call *c) {
             json_close(w, '}');
             result_item_end(&c->result);
             result_close_items(&c->result, UINT64_MAX, NULL);
-            close_conf(c);
+            ossec_conf_cancel(c);
             api_call_end(c);
             return;
         case NEXT_OBJECT:
@@ -339,9 +318,9 @@ static void begin_writing(struct api_call *c) {
 static void read_step(struct api_call *c) {
     struct conf_call *s = api_state(c);
     struct sys *sys = c->env->role->sys;
-    char piece[PIECE_BYTES];
+    char piece[CONF_PIECE_BYTES];
     struct error e;
-    for (uint32_t k = 0; k < STEP_PIECES; k++) {
+    for (uint32_t k = 0; k < CONF_STEP_PIECES; k++) {
         ptrdiff_t n = sys->pread(sys, s->fd, piece, sizeof piece, s->at);
         enum err err = n < 0    ? error_os(&e, n, CONF_PATH)
                        : n == 0 ? conf_reader_finish(s->reader, &e)
@@ -359,124 +338,6 @@ static void read_step(struct api_call *c) {
     api_call_step(c, read_step);
 }
 
-/* ---- the text as it is ---- */
-
-/* Bytes of t that end with a whole character. */
-static size_t whole_characters(const char *t, size_t n) {
-    for (size_t back = 1; back <= 3 && back <= n; back++) {
-        unsigned char b = (unsigned char)t[n - back];
-        if (b < 0x80)
-            return n;
-        if (b >= 0xc0) {
-            size_t want = b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : 2;
-            return back < want ? n - back : n;
-        }
-    }
-    return n;
-}
-
-/* The next bytes of the string that is being written. */
-static void put_raw(struct api_call *c, const char *bytes, size_t n) {
-    struct text *t = &c->result.text;
-    result_flush(&c->result);
-    json_escape(t, bytes, n);
-    if (t->cut || t->len < 2)
-        return;
-    t->len -= 2; /* without its quotes */
-    memmove(t->buf, t->buf + 1, t->len);
-    t->buf[t->len] = 0;
-}
-
-static void mask_byte(struct api_call *c, char byte) {
-    struct conf_call *s = api_state(c);
-    char room[600];
-    struct text first, out;
-    text_init(&out, s->carry + s->carry_n, sizeof s->carry - s->carry_n);
-    if (s->secrets) {
-        text_char(&out, byte);
-    } else {
-        text_init(&first, room, sizeof room);
-        conf_mask_push(&s->mask[0], byte, &first);
-        for (size_t i = 0; i < first.len; i++)
-            conf_mask_push(&s->mask[1], room[i], &out);
-    }
-    s->carry_n += (uint32_t)out.len;
-}
-
-static void put_carry(struct api_call *c, bool is_end) {
-    struct conf_call *s = api_state(c);
-    size_t n = is_end ? s->carry_n : whole_characters(s->carry, s->carry_n);
-    put_raw(c, s->carry, n);
-    memmove(s->carry, s->carry + n, s->carry_n - n);
-    s->carry_n -= (uint32_t)n;
-}
-
-/* Ends of lines become '\n', as Python reads text. */
-static void take_raw(struct api_call *c, const char *piece, size_t n) {
-    struct conf_call *s = api_state(c);
-    for (size_t i = 0; i < n; i++) {
-        if (!(piece[i] == '\n' && s->was_return))
-            mask_byte(c, piece[i] == '\r' ? '\n' : piece[i]);
-        s->was_return = piece[i] == '\r';
-        if (s->carry_n > sizeof s->carry - 1100)
-            put_carry(c, false);
-    }
-}
-
-static void end_raw(struct api_call *c) {
-    struct conf_call *s = api_state(c);
-    struct text first, out;
-    char room[600];
-    put_carry(c, false);
-    text_init(&first, room, sizeof room);
-    text_init(&out, s->carry + s->carry_n, sizeof s->carry - s->carry_n);
-    conf_mask_finish(&s->mask[0], &first);
-    for (size_t i = 0; i < first.len; i++)
-        conf_mask_push(&s->mask[1], room[i], &out);
-    conf_mask_finish(&s->mask[1], &out);
-    s->carry_n += (uint32_t)out.len;
-    put_carry(c, true);
-    text_char(&c->result.text, '"');
-    json_close(&c->result.w, '}');
-    result_close_plain(&c->result);
-    close_conf(c);
-    api_call_end(c);
-}
-
-static void raw_step(struct api_call *c) {
-    struct conf_call *s = api_state(c);
-    struct sys *sys = c->env->role->sys;
-    char piece[PIECE_BYTES];
-    struct error e;
-    for (uint32_t k = 0; k < STEP_PIECES; k++) {
-        ptrdiff_t n = sys->pread(sys, s->fd, piece, sizeof piece, s->at);
-        if (n < 0) {
-            error_os(&e, n, CONF_PATH);
-            close_conf(c);
-            api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
-            return;
-        }
-        if (n == 0) {
-            end_raw(c);
-            return;
-        }
-        s->at += (uint64_t)n;
-        take_raw(c, piece, (size_t)n);
-    }
-    api_call_step(c, raw_step);
-}
-
-static void begin_raw(struct api_call *c) {
-    struct conf_call *s = api_state(c);
-    conf_mask_init(&s->mask[0], "<authd>", "<pass>", "</pass>");
-    conf_mask_init(&s->mask[1], "<cluster>", "<key>", "</key>");
-    struct json_write *w = result_open_plain(&c->result);
-    json_open(w, '{');
-    json_key(w, "message");
-    json_raw(w, "\"", 1);
-    raw_step(c);
-}
-
 /* ---- the call ---- */
 
 /* Opens the file; fd < 0: what Python would say of it is in t. */
@@ -491,7 +352,7 @@ static int open_conf(const struct api_call *c, struct text *t) {
         return fd;
     if (fd >= 0)
         sys->close(sys, fd);
-    text_format(t, "[Errno %d] %s: '%s/" CONF_PATH "'", -r, err_os_words(-r), c->env->root_path);
+    text_format(t, "[Errno %d] %s: '%s/" CONF_PATH "'", -r, err_os_words(-r), c->env->root_name);
     return r;
 }
 
@@ -529,17 +390,13 @@ void ossec_conf_start(struct api_call *c) {
     } else if (s->fd < 0) {
         fail(c, 1101, words);
     } else if (raw) {
-        begin_raw(c);
+        ossec_conf_raw(c);
     } else if ((s->reader = pool_take(shared->windows)) == NULL) {
-        close_conf(c);
+        ossec_conf_cancel(c);
         api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
                         "this node has no room for reading ossec.conf at present");
     } else {
         conf_reader_init(s->reader, shared->windows, shared->spill, VALUES_BYTES);
         read_step(c);
     }
-}
-
-void ossec_conf_cancel(struct api_call *c) {
-    close_conf(c);
 }
