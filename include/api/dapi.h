@@ -27,9 +27,9 @@ struct api_setup {
     struct worker *worker;
     struct local_server *local;
     const char *root_path, *root_name; /* as api_env's */
-    struct pool *slots;     /* struct api_slot */
-    struct pool *calls;     /* struct api_call */
-    struct pool *sendsyncs; /* struct sendsync */
+    struct pool *slots;                /* struct api_slot */
+    struct pool *calls;                /* struct api_call */
+    struct pool *sendsyncs;            /* struct sendsync */
 };
 
 /* Sets role->requests. Nothing can fail. */

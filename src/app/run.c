@@ -45,18 +45,16 @@ static void child_started(struct sys *sys) {
 
 enum err run_node(const struct run_setup *s, enum daemon_ask *why, struct error *e) {
     char root_name[1024];
-    struct node_setup setup = {.sys = s->sys,
-                               .log = &s->log->log,
-                               .config = s->config,
-                               .root = s->root_fd,
-                               .root_path =
-                                   ".", /* the process works in its root: a short name for the local socket */
-                               .root_name = process_folder(root_name, sizeof root_name) < 0
-                                                ? s->options->root
-                                                : root_name,
-                               .uid = s->daemon->uid,
-                               .gid = s->daemon->gid,
-                               .picket_version = PICKET_VERSION};
+    struct node_setup setup = {
+        .sys = s->sys,
+        .log = &s->log->log,
+        .config = s->config,
+        .root = s->root_fd,
+        .root_path = ".", /* the process works in its root: a short name for the local socket */
+        .root_name = process_folder(root_name, sizeof root_name) < 0 ? s->options->root : root_name,
+        .uid = s->daemon->uid,
+        .gid = s->daemon->gid,
+        .picket_version = PICKET_VERSION};
     struct attention a = {.setup = s, .why = ASK_NOTHING};
     *why = ASK_NOTHING;
     s->sys->child_started = child_started;
