@@ -137,6 +137,23 @@ class Node:
             with s.makefile("rb") as stream:
                 return stream.read(struct.unpack("<I", stream.read(4))[0]).decode()
 
+    def register(self, name):
+        """An agent's registration, in the frame a worker's authd sends; the master's answer."""
+        message = json.dumps({"daemon_name": "authd", "message": {
+            "arguments": {"name": name, "ip": "any"}, "function": "add"}}, separators=(",", ":")).encode()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(self.path("queue/cluster/c-internal.sock"))
+            s.sendall(struct.pack(">II12s", 1, len(message), b"sendsync ---") + message)
+            with s.makefile("rb") as stream:
+                _, size, command = struct.unpack(">II12s", stream.read(20))
+                return command.split(b" ")[0] == b"ok", json.loads(stream.read(size))
+
+    def api(self, function, *words):
+        """The items of the answer to a request of the distributed API."""
+        done = self.run("api", function, *words, "-j")
+        return json.loads(done.stdout)["__wazuh_result__"]["__object__"]["affected_items"] if done.returncode == 0 else []
+
     # -- what it has --
     def tree(self):
         return tree.read(self.root)

@@ -125,6 +125,31 @@ def agents(c):
     c.agree()
 
 
+def register(c):
+    """Register agents at the workers, and ask one node about all"""
+    new = {f"registered{i}": c.workers[i % 2] for i in range(6)}
+    keys = {}
+    for name, worker in new.items():
+        good, answer = worker.register(name)
+        if not good or answer.get("error"):
+            raise Failure(f"{worker.name} answers the registration of {name}: {answer}")
+        keys[name] = answer["data"]["key"]
+    good, again = c.workers[0].register("registered0")
+    if not good or again.get("error") != 9008:
+        raise Failure(f"a name that is taken is answered with {again}")
+    with open(c.full("etc/client.keys"), encoding="ascii") as f:
+        on_disk = {line.split()[1]: line.split()[3] for line in f if len(line.split()) == 4}
+    if any(on_disk.get(name) != key for name, key in keys.items()):
+        raise Failure("a key that was given to an agent is not in the master's client.keys")
+    c.console.line(f"{len(keys)} agents get their keys from the master; a name that is taken is refused (9008)")
+    c.agree()
+    items = c.workers[1].api("picket.node.get_tree", "--node", "all")
+    trees = {i["name"]: i["tree"] for i in items}
+    c.console.line(f"worker2 asks all nodes: {', '.join(sorted(trees))} say {' '.join({t[:16] for t in trees.values()})}")
+    if len(trees) != len(c.nodes) or set(trees.values()) != {c.master.tree().hash}:
+        raise Failure(f"the nodes' own words differ from their disks: {trees}")
+
+
 NEW_AGENTS = 20
 
 
@@ -211,4 +236,4 @@ def old_or_new(c, n, changed, old, new):
         raise Failure(f"{n.name} has files that are neither the old nor the new ones")
 
 
-STEPS = (first, change, add, remove, rename, damage, agents, kill_receiver, kill_all)
+STEPS = (first, change, add, remove, rename, damage, agents, register, kill_receiver, kill_all)
