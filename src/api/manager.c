@@ -38,10 +38,13 @@ static const struct result_kind told_status = {
 
 /* wazuh-dbd is among the daemons that a request may wait for, but 4.14.7 does not tell of it any more. */
 static void add_status(const struct api_call *c, struct json_write *w) {
+    const char *daemon = API_DAEMONS;
+    struct services now;
+    services_look(c->env, &now);
     json_open(w, '{');
-    for (const char *daemon = API_DAEMONS; *daemon; daemon += strlen(daemon) + 1)
+    for (size_t i = 0; *daemon; i++, daemon += strlen(daemon) + 1)
         if (strcmp(daemon, "wazuh-dbd") != 0)
-            json_key_str(w, daemon, services_words(services_status(c->env, daemon)));
+            json_key_str(w, daemon, services_words(services_status(&now, i)));
     json_close(w, '}');
 }
 

@@ -11,14 +11,6 @@ static bool exists(const struct api_env *env, int dir, const char *path) {
     return env->role->sys->lstatat(env->role->sys, dir, path, &st) >= 0;
 }
 
-static bool in_run(const struct api_env *env, const char *daemon, const char *suffix) {
-    char path[96];
-    struct text t;
-    text_init(&t, path, sizeof path);
-    text_format(&t, RUN_FOLDER "/%s%s", daemon, suffix);
-    return !t.cut && exists(env, env->role->root, path);
-}
-
 /* The number in "<daemon>-<pid>.pid"; 0 for any other name. */
 static uint64_t pid_of(const char *name, const char *daemon) {
     uint64_t pid = 0;
@@ -36,35 +28,50 @@ static bool lives(const struct api_env *env, uint64_t pid) {
     return exists(env, SYS_CWD, path);
 }
 
-/* A daemon that crashed leaves its pid file behind, beside that of the one started after it. */
-static enum service_status pid_files(const struct api_env *env, const char *daemon) {
-    _Alignas(8) char buf[2048];
-    struct sys *sys = env->role->sys;
-    enum service_status status = SERVICE_STOPPED;
-    ptrdiff_t n;
-    int fd = sys->openat(sys, env->role->root, RUN_FOLDER, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0)
-        return status;
-    while (status != SERVICE_RUNNING && (n = sys->getdents(sys, fd, buf, sizeof buf)) > 0) {
-        struct sys_dirent entry;
-        for (size_t at = 0; status != SERVICE_RUNNING && sys_dirent_next(buf, (size_t)n, &at, &entry);) {
-            uint64_t pid = pid_of(entry.name, daemon);
-            if (pid)
-                status = lives(env, pid) ? SERVICE_RUNNING : SERVICE_FAILED;
-        }
+/* What one name in var/run says. A daemon that crashed leaves its pid file behind, beside that of the one
+ * started after it. */
+static void add_file(const struct api_env *env, const char *name, struct services *s) {
+    uint32_t bit = 1;
+    s->restart |= strcmp(name, ".restart") == 0;
+    for (const char *daemon = API_DAEMONS; *daemon; daemon += strlen(daemon) + 1, bit <<= 1) {
+        size_t n = strlen(daemon);
+        uint64_t pid;
+        if (strncmp(name, daemon, n) != 0)
+            continue;
+        if (strcmp(name + n, ".failed") == 0)
+            s->failed |= bit;
+        else if (strcmp(name + n, ".start") == 0)
+            s->start |= bit;
+        else if (!(s->lives & bit) && (pid = pid_of(name, daemon)) != 0)
+            *(lives(env, pid) ? &s->lives : &s->named) |= bit;
     }
-    sys->close(sys, fd);
-    return status;
 }
 
-enum service_status services_status(const struct api_env *env, const char *daemon) {
-    if (in_run(env, daemon, ".failed"))
+void services_look(const struct api_env *env, struct services *s) {
+    _Alignas(8) char buf[2048];
+    struct sys *sys = env->role->sys;
+    ptrdiff_t n;
+    *s = (struct services){0};
+    int fd = sys->openat(sys, env->role->root, RUN_FOLDER, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return;
+    while ((n = sys->getdents(sys, fd, buf, sizeof buf)) > 0) {
+        struct sys_dirent entry;
+        for (size_t at = 0; sys_dirent_next(buf, (size_t)n, &at, &entry);)
+            add_file(env, entry.name, s);
+    }
+    sys->close(sys, fd);
+}
+
+enum service_status services_status(const struct services *s, size_t daemon) {
+    uint32_t bit = 1u << daemon;
+    if (s->failed & bit)
         return SERVICE_FAILED;
-    if (in_run(env, "", ".restart"))
+    if (s->restart)
         return SERVICE_RESTARTING;
-    if (in_run(env, daemon, ".start"))
+    if (s->start & bit)
         return SERVICE_STARTING;
-    return pid_files(env, daemon);
+    return s->lives & bit ? SERVICE_RUNNING : s->named & bit ? SERVICE_FAILED : SERVICE_STOPPED;
 }
 
 const char *services_words(enum service_status s) {
@@ -86,8 +93,6 @@ static bool is_wanted(const struct api_env *env, const char *daemon) {
     const char *services = env->role->config->services;
     char path[64];
     struct text t;
-    if (strcmp(services, "none") == 0)
-        return false;
     if (*services && strcmp(services, "auto") != 0)
         return is_listed(services, daemon);
     text_init(&t, path, sizeof path);
@@ -97,11 +102,15 @@ static bool is_wanted(const struct api_env *env, const char *daemon) {
 
 void services_not_ready(const struct api_env *env, uint32_t daemons, struct text *out) {
     const char *before = "";
+    struct services now;
+    if (strcmp(env->role->config->services, "none") == 0)
+        return;
+    services_look(env, &now);
     for (size_t i = 0; daemons >> i; i++) {
         const char *daemon = text_item(API_DAEMONS, i);
         if (!(daemons >> i & 1) || !is_wanted(env, daemon))
             continue;
-        enum service_status s = services_status(env, daemon);
+        enum service_status s = services_status(&now, i);
         if (s == SERVICE_RUNNING || s == SERVICE_STARTING)
             continue;
         text_format(out, "%s%s->%s", before, daemon, services_words(s));

@@ -38,7 +38,9 @@ static void take_away(const char *name) {
 }
 
 static const char *status(const char *daemon) {
-    return services_words(services_status(&env, daemon));
+    struct services now;
+    services_look(&env, &now);
+    return services_words(services_status(&now, (size_t)text_find(API_DAEMONS, daemon)));
 }
 
 TEST(a_daemon_is_what_its_files_say) {
