@@ -27,7 +27,9 @@ struct wazuh_error {
     bool extra_is_json;            /* extra is a whole JSON object, as 1017 has it */
     bool cmd_error;                /* extra is the whole text: the code's own words are left out */
     char extra[WAZUH_EXTRA_BYTES]; /* extra_message: one line, cut between characters if too long */
-    const char *remediation;       /* extra_remediation: constant text, or NULL; not read from the wire */
+    /* extra_remediation: constant text, or NULL, or extra where it is not told (has_extra false); not read
+     * from the wire. */
+    const char *remediation;
 };
 
 /* extra may be NULL; its control characters become '?'. */

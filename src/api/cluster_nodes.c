@@ -112,6 +112,8 @@ static void tell_failed(struct api_call *c, size_t filter) {
 
 /* ---- get_nodes_info ---- */
 
+static const char node_fields[] = "name\0type\0version\0ip\0";
+
 struct nodes_work {
     struct listing_wish wish;
     struct listing listing;
@@ -154,6 +156,18 @@ static enum err add_nodes(struct api_call *c, struct nodes_work *n, size_t filte
     return err;
 }
 
+/* As server.py of 4.14.7 has it: the wrong fields, and all there are as the remedy. */
+static void refuse_select(const struct listing_wish *w, struct wazuh_error *why) {
+    char words[WAZUH_EXTRA_BYTES];
+    struct text t;
+    text_init(&t, words, sizeof words);
+    for (uint32_t i = 0; i < w->select_count; i++)
+        if (text_find(node_fields, w->select[i]) < 0)
+            text_format(&t, "%s%s", t.len ? ", " : "", w->select[i]);
+    wazuh_error_set(why, WAZUH_ERROR, 1724, words);
+    why->remediation = "name, type, version, ip";
+}
+
 /* false: *why. */
 static bool list_nodes(struct api_call *c, struct nodes_work *n, size_t filter, struct wazuh_error *why) {
     char type[16] = "all";
@@ -168,9 +182,12 @@ static bool list_nodes(struct api_call *c, struct nodes_work *n, size_t filter, 
     }
     if (wish_read(&c->request, "", &n->wish, why) != E_OK)
         return false;
-    if (listing_begin(&n->listing, &n->wish, &n->items, n->places, NODES_MOST, "name\0type\0version\0ip\0",
-                      &code, &e) != E_OK) {
-        wish_refused(why, code, &e);
+    if (listing_begin(&n->listing, &n->wish, &n->items, n->places, NODES_MOST, node_fields, &code, &e) !=
+        E_OK) {
+        if (code == 1724)
+            refuse_select(&n->wish, why);
+        else
+            wish_refused(why, code, &e);
         return false;
     }
     err = add_nodes(c, n, filter, type, &e);

@@ -381,6 +381,8 @@ void ossec_conf_start(struct api_call *c) {
     }
     if (!read_name(c, "section", s->section) || !read_name(c, "field", s->field))
         return;
+    if (!s->section[0]) /* a field of no section is no wish */
+        s->field[0] = 0;
     bool raw = api_argument_is_true(&c->request, "raw");
     s->distinct = api_argument_is_true(&c->request, "distinct");
     s->secrets = api_may_see_secrets(c);

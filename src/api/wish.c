@@ -144,4 +144,8 @@ enum err wish_read(const struct api_request *r, const char *before, struct listi
 void wish_refused(struct wazuh_error *why, int code, const struct error *e) {
     bool plain = code == 1400 || code == 1401 || code == 1406; /* their own words say it all */
     wazuh_error_set(why, WAZUH_ERROR, code, plain ? NULL : e->what);
+    if (code == 1403) { /* real nodes tell the fields as the remedy */
+        why->has_extra = false;
+        why->remediation = why->extra;
+    }
 }
