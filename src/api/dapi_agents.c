@@ -113,7 +113,7 @@ static enum err row(void *arg, const struct json_doc *d, struct wazuh_error *why
     } else if (has_id && v->how == SOLVE_LISTED) {
         err = listed_row(c, node, (uint32_t)id);
     } else if (has_id) {
-        v->after = (uint32_t)id;
+        v->next = (uint32_t)id + 1;
         v->count++;
         err = note_number(c, v->first[0] ? v->first : node, (uint32_t)id);
     }
@@ -207,10 +207,11 @@ static void next_batch(struct api_call *c) {
     ask(c);
 }
 
+/* The manager is among them: the function that is asked says what it does to that one. */
 static void next_page(struct api_call *c) {
     struct solver *v = api_state(c);
     v->count = 0;
-    text_format(&v->text, SELECT "id a," NODE_COLUMN " where id>%u", (unsigned)v->after);
+    text_format(&v->text, SELECT "id a," NODE_COLUMN " where id>=%u", (unsigned)v->next);
     if (v->first[0]) {
         text_str(&v->text, " and node_name=");
         agents_sql_literal(&v->text, "", v->first, strlen(v->first), "");

@@ -20,7 +20,7 @@ struct solver {
     struct store_job job;
     struct blob ids;
     uint64_t at;                 /* of the request's ids */
-    uint32_t after;              /* the last id of the pages so far */
+    uint32_t next;               /* the first id of the next page */
     uint32_t named, denied;      /* nodes, of those that the request names */
     uint32_t count;              /* of batch; or rows of this page */
     uint32_t batch[SOLVER_PAGE]; /* ids asked for, plus one; 0: found */

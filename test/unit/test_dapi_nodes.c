@@ -226,9 +226,9 @@ TEST(many_agents_are_asked_for_in_pages) {
 TEST(all_agents_of_a_node) {
     begin();
     ask("wazuh.t.far", "{\"node_id\": \"worker2\", \"agent_list\": \"*\"}", FROM);
-    FAKE_STORE_LOG(&rig->store, AGENTS " where id>0 and node_name='worker2' order by id limit 128\n");
+    FAKE_STORE_LOG(&rig->store, AGENTS " where id>=0 and node_name='worker2' order by id limit 128\n");
     reply("ok [{\"a\":3,\"b\":\"worker2\"},{\"a\":15,\"b\":\"worker2\"}]");
-    FAKE_STORE_LOG(&rig->store, AGENTS " where id>15 and node_name='worker2' order by id limit 128\n");
+    FAKE_STORE_LOG(&rig->store, AGENTS " where id>=16 and node_name='worker2' order by id limit 128\n");
     reply("ok []");
     HAS(w2, "\"f_kwargs\": { \"agent_list\": [\"003\", \"015\"]}");
     HEARD(w1, "");
