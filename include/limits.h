@@ -94,7 +94,7 @@
 #define BODY_SMALL_BYTES 1024u /* clear payload kept inside a message, bytes; longer ones take a window */
 #endif
 #ifndef BODY_WINDOWS
-#define BODY_WINDOWS 8u /* windows for longer payloads; when they are out, the spool takes over */
+#define BODY_WINDOWS 8u /* windows for longer payloads; but for the last few the spool takes over */
 #endif
 #ifndef BODY_WINDOW_BYTES
 #define BODY_WINDOW_BYTES (136u << 10) /* one window, bytes; longer payloads go to the spool */

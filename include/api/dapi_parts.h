@@ -19,8 +19,8 @@
 #include "role/requests.h"
 #include "wire/string_message.h"
 
-#define API_ASKER_ID_BYTES 64u          /* what an asker calls its request, and its NUL */
-#define API_PARTS (API_PARTS_MAX + 15u) /* of all requests together */
+#define API_ASKER_ID_BYTES 64u         /* what an asker calls its request, and its NUL */
+#define API_PARTS (API_PARTS_MAX * 2u) /* of all requests together; of one asker API_PARTS_MAX */
 #define API_ASKER_CALLS (API_CALLS > 1u ? API_CALLS - 1u : 1u) /* calls of one asker at once */
 #define API_RUN_MS 10000u   /* request_timeout of the API: for a call here */
 #define API_LONG_MS 600000u /* this one, or timeout_dapi_request, when the asker waits for completion */

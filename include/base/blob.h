@@ -1,7 +1,8 @@
 /* base/blob.h - bytes that must be kept whole although nobody knows how many there will be.
  *
  * Up to small_cap bytes lie in memory of the owner; more take one window from a pool; more than a
- * window holds, or when no window is left, go to a spill file. A blob is appended to, then read. */
+ * window holds, or when only the windows are left that are kept for work without a spill file (3 of 8), go to
+ * a spill file. A blob is appended to, then read. */
 #ifndef PICKET_BASE_BLOB_H
 #define PICKET_BASE_BLOB_H
 

@@ -47,12 +47,25 @@ static bool new_id(const struct api *a, const struct api_slot *s, struct api_par
     return sys->random(sys, &p->id, sizeof p->id) >= 0;
 }
 
+/* A free place, if its asker may have one more: what it asked may be for nodes that never answer. As in
+ * dapi_queue.c, nodes leave some to local programs. */
+static struct api_part *free_part(const struct api_slot *s) {
+    struct api *a = s->api;
+    struct api_part *found = NULL;
+    uint32_t left = 0, mine = 0;
+    for (struct api_part *p = a->parts; p < a->parts + API_PARTS; p++) {
+        mine += p->slot && api_same_asker(&p->slot->asker, &s->asker);
+        left += !p->slot;
+        found = found || p->slot ? found : p;
+    }
+    bool is_node = s->asker.kind != ASKER_LOCAL;
+    return mine < API_PARTS_MAX && left > (is_node ? API_PARTS / 8 : 0) ? found : NULL;
+}
+
 struct api_part *api_part_take(struct api_slot *s, const char *node, struct peer *peer) {
     struct api *a = s->api;
-    struct api_part *p = a->parts;
-    while (p < a->parts + API_PARTS && p->slot)
-        p++;
-    if (p == a->parts + API_PARTS || s->part_count == API_PARTS_MAX)
+    struct api_part *p = free_part(s);
+    if (!p)
         return NULL;
     memset(p, 0, sizeof *p);
     if (!new_id(a, s, p))

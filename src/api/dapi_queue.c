@@ -64,13 +64,17 @@ static uint32_t count_of(const struct api *a, const struct api_asker *asker, uin
     return count;
 }
 
+/* Alone an asker may have more than half, but never all: a request may be for a node that answers none. What
+ * nodes leave is for local programs, who serve people; nodes may be as many as one enemy with the key likes.
+ */
 static enum err may_ask(const struct api *a, const struct api_asker *asker, uint64_t *turn, struct error *e) {
-    uint32_t mine = count_of(a, asker, turn);
-    if (a->slot_count == a->slot_pool->count)
+    uint32_t all = a->slot_pool->count, left = all - a->slot_count, mine = count_of(a, asker, turn);
+    bool is_node = asker->kind != ASKER_LOCAL, has_half = mine >= all / 2;
+    if (left == 0 || (is_node && left <= all / 8))
         return error_set(e, E_POOL, 0, "%u API requests are waiting on this node: ask again", a->slot_count);
-    if (mine < a->slot_count && mine >= a->slot_pool->count / 2)
-        return error_set(e, E_POOL, 0, "%u of your API requests are waiting on this node, and others ask",
-                         mine);
+    if (has_half && (mine < a->slot_count || left <= all / 4))
+        return error_set(e, E_POOL, 0, "%u of your API requests are waiting on this node, and others %sask",
+                         mine, mine < a->slot_count ? "" : "may ");
     return E_OK;
 }
 

@@ -23,6 +23,13 @@ static uint8_t *memory(const struct blob *b) {
     return b->window ? b->window : b->small;
 }
 
+/* Is there a window for b? Who can go to a spill file leaves some to those who cannot: else ten long messages
+ * that are begun and never ended would stop all work that needs a window. */
+static bool may_have_window(const struct blob *b) {
+    uint32_t count = b->windows->count, kept = b->spill ? count / 4 + (count > 2) : 0;
+    return b->windows->used + kept < count;
+}
+
 /* True when the content and n more bytes lie, or can lie from now on, in memory. */
 static bool make_room(struct blob *b, size_t n) {
     uint64_t want = b->size + n;
@@ -32,7 +39,7 @@ static bool make_room(struct blob *b, size_t n) {
         return true;
     if (b->window || !b->windows || want > b->windows->size)
         return false;
-    b->window = pool_take(b->windows);
+    b->window = may_have_window(b) ? pool_take(b->windows) : NULL;
     if (!b->window)
         return false;
     if (b->size)

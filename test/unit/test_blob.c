@@ -112,6 +112,23 @@ TEST(blob_spills_when_no_window_is_left) {
     blob_reset(&b);
 }
 
+/* A peer that begins many long messages and ends none must not have all windows: others cannot go elsewhere.
+ */
+TEST(blob_leaves_windows_to_who_cannot_spill) {
+    set_up();
+    struct pool *windows = test_pool("windows", WINDOW, 8);
+    struct blob b[10];
+    for (size_t i = 0; i < 10; i++) {
+        blob_init(&b[i], NULL, 0, windows, i < 6 ? &spill.spill : NULL, LIMIT);
+        CHECK_INT(blob_append(&b[i], pattern, 30, NULL), i == 9 ? E_POOL : E_OK);
+        CHECK_INT(windows->used, i < 5 ? i + 1 : i < 9 ? i : 8);
+        CHECK_INT(spill.open, i >= 5);
+    }
+    for (size_t i = 0; i < 10; i++)
+        blob_reset(&b[i]);
+    CHECK_INT(windows->used, 0);
+}
+
 TEST(blob_without_small_memory) {
     set_up();
     struct blob b;
