@@ -7,8 +7,9 @@
  *   from ourselves            a request passed on to several nodes is one that waits for its parts
  *
  * A request waits in a pool of API_REQUESTS_MAX; of one asker at most half of it while others ask, and three
- * quarters alone; an eighth is for local programs. API_CALLS are worked off at once, the askers in turn. Every request has its deadline. Every asker gets an answer or
- * an error, once: dapi_res, or dapi_err with words. */
+ * quarters alone; an eighth is for local programs. API_CALLS are worked off at once, the askers in turn.
+ * Every request has its deadline. Every asker gets an answer or an error, once: dapi_res, or dapi_err with
+ * words. */
 #ifndef PICKET_API_DAPI_H
 #define PICKET_API_DAPI_H
 
