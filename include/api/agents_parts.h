@@ -129,7 +129,7 @@ struct agents_ids {
     uint32_t small[AGENTS_IDS_SMALL];
 };
 /* false: there are too many, or no window is free (*why). */
-bool agents_ids_open(struct agents_ids *ids, const struct api_request *r, struct wazuh_error *why);
+bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, struct wazuh_error *why);
 void agents_ids_close(struct agents_ids *ids);
 /* Takes some ids of the request; what is no id is told as failed. true: all are read and put in order. */
 bool agents_ids_read(struct agents_ids *ids, struct api_call *c, const char *actions);

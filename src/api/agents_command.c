@@ -278,7 +278,7 @@ static void run(struct api_call *c) {
         finish(c);
         return;
     }
-    if (!agents_ids_open(&k->ids, &c->request, &why)) {
+    if (!agents_ids_open(&k->ids, c, &why)) {
         fail(c, &why);
         return;
     }

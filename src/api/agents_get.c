@@ -383,7 +383,7 @@ static void start(struct api_call *c, const char *actions, const char *group, bo
     struct agents_get *g = api_state(c);
     struct wazuh_error why;
     if (agents_wish_read(&g->wish, &c->request, actions, group, by_version, &why) != E_OK ||
-        (g->is_listed && !agents_ids_open(&g->ids, &c->request, &why))) {
+        (g->is_listed && !agents_ids_open(&g->ids, c, &why))) {
         fail(c, &why);
         return;
     }

@@ -9,12 +9,13 @@
 
 #define IDS_PER_STEP 2000u
 
-bool agents_ids_open(struct agents_ids *ids, const struct api_request *r, struct wazuh_error *why) {
-    struct pool *windows = r->ids.windows;
+bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, struct wazuh_error *why) {
+    const struct api_request *r = &c->request;
+    struct pool *windows = c->env->role->shared.windows;
     *ids = (struct agents_ids){.windows = windows, .id = ids->small};
     if (r->agent_count <= AGENTS_IDS_SMALL)
         return true;
-    if (!windows || r->agent_count > windows->size / sizeof *ids->id) {
+    if (r->agent_count > windows->size / sizeof *ids->id) {
         wazuh_error_set(why, WAZUH_INTERNAL_ERROR, 1000, "Too many agents are named in one request");
         return false;
     }

@@ -158,7 +158,7 @@ void agents_summary_start(struct api_call *c) {
     memset(s, 0, offsetof(struct agents_summary, text));
     if (c->request.agents != API_AGENTS_LISTED)
         sum_all(c);
-    else if (agents_ids_open(&s->ids, &c->request, &why))
+    else if (agents_ids_open(&s->ids, c, &why))
         api_call_step(c, read_ids);
     else
         api_call_fail(c, &why);

@@ -156,6 +156,13 @@ static void complete(struct api_slot *s) {
     api_answer(s);
 }
 
+/* For the answers of other nodes. A master gives up a little earlier than the worker or the program that
+ * asked it, which is still there then to hear which node was silent. */
+static uint64_t patience_ms(const struct api_slot *s) {
+    uint64_t ms = s->long_wait ? API_LONG_MS : api_pass_ms(s->api);
+    return s->api->env.master ? ms - ms / 20 : ms;
+}
+
 /* The slot's own part, if any, begins when the others are sent: until then its call is needed for them. */
 static void settle(struct api_slot *s) {
     struct api *a = s->api;
@@ -174,7 +181,7 @@ static void settle(struct api_slot *s) {
     if (s->state != SLOT_PARTS) {
         api_call_release(s);
         s->state = SLOT_PARTS;
-        s->deadline_ms = now_ms(a) + (s->long_wait ? API_LONG_MS : api_pass_ms(s->api));
+        s->deadline_ms = now_ms(a) + patience_ms(s);
         if (s->part_count == 1 && api_parts_in(s, PART_SENT))
             blob_reset(&s->body); /* its place is the answer's */
     }
@@ -334,7 +341,7 @@ uint64_t api_parts_retry(const struct api *a) {
 
 void api_parts_go(struct api_slot *s) {
     s->going = true;
-    s->deadline_ms = now_ms(s->api) + (s->long_wait ? API_LONG_MS : api_pass_ms(s->api));
+    s->deadline_ms = now_ms(s->api) + patience_ms(s);
     if (!s->call)
         s->state = SLOT_SENDING;
     settle(s);

@@ -97,7 +97,7 @@ static inline void rig_read(const char *function, const char *rest) {
     CHECK(blob_append(&rig_body, (const uint8_t *)"}", 1, &e) == E_OK);
     rig_ended = false;
     api_call_init(&rig_call, &rig_env, &rig_out, rig_on_ended, NULL);
-    api_request_init(&rig_call.request, &rig_body, 0, rig_windows, &rig_spill.spill, 64u << 20);
+    api_request_init(&rig_call.request, &rig_body, 0, NULL, &rig_spill.spill, 64u << 20); /* as dapi does */
     while ((s = api_request_find_function(&rig_call.request, &why)) == STEP_AGAIN)
         ;
     if (s != STEP_DONE)
