@@ -165,7 +165,7 @@ KINDS := unit flow fault
 HARNESS := $(patsubst %.c,build/test/o/%.o,$(wildcard test/harness/*.c))
 SIM := $(wildcard test/sim/*.c) # whole nodes on a network in memory; what fuzzing uses of it needs no harness
 build/test/sim.a: $(SIM:%.c=build/test/o/%.o)
-build/fuzz/sim.a: $(patsubst %.c,build/fuzz/o/%.o,$(filter-out test/sim/sim.c test/sim/sim_files.c test/sim/sim_agents.c,$(SIM)))
+build/fuzz/sim.a: $(patsubst %.c,build/fuzz/o/%.o,$(filter-out test/sim/sim.c test/sim/sim_files.c test/sim/sim_agents.c test/sim/sim_api.c,$(SIM)))
 build/test/sim.a build/fuzz/sim.a:
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) qcsD $@ $^

@@ -73,6 +73,8 @@ static void sim_end(void *arg) {
         free(n->closed);
         free(n->lines);
     }
+    while (sim->programs)
+        sim_program_end(sim, sim->programs);
     sim_net_fini(&sim->net);
     db_library_close();
 }
@@ -233,6 +235,8 @@ void sim_step(struct sim *sim, uint64_t until_ns) {
             sim->turns++;
             busy = true;
         }
+    for (struct sim_program *p = sim->programs; p; p = p->next)
+        program_turn(p);
     if (busy) {
         net->now_ns += SIM_TURN_NS;
         if (++sim->still_turns > STILL_TURNS_MAX)
@@ -342,6 +346,49 @@ const char *sim_asks(struct sim_node *n, const char *command, const char *payloa
     CHECK(heard);
     strcpy(answer, h->command);
     return (char *)h->bytes;
+}
+
+struct sim_program *sim_program(struct sim_node *n) {
+    struct sim *sim = n->sim;
+    struct sim_program *p = malloc(sizeof *p);
+    CHECK(p);
+    if (!sim->machine)
+        sim->machine = sim_host_add(&sim->net, "127.0.0.1", 1, &sim->machine_sys);
+    program_open(p, &sim->net, &sim->machine_sys, n->local);
+    p->next = sim->programs;
+    sim->programs = p;
+    return p;
+}
+
+void sim_program_end(struct sim *sim, struct sim_program *p) {
+    struct sim_program **at = &sim->programs;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    program_fini(p);
+    free(p);
+}
+
+static bool has_ended(const struct sim_program *p) {
+    return p->end != PROGRAM_WAITS || !p->command[0] || p->deaf;
+}
+
+bool sim_program_ends(struct sim *sim, const struct sim_program *p, uint64_t ms) {
+    uint64_t until = sim->net.now_ns + ms * 1000000u;
+    while (!has_ended(p)) {
+        if (sim->net.now_ns >= until)
+            return false;
+        sim_step(sim, until);
+    }
+    return true;
+}
+
+bool sim_programs_end(struct sim *sim, uint64_t ms) {
+    uint64_t until_ms = sim_ms(sim) + ms;
+    for (const struct sim_program *p = sim->programs; p; p = p->next)
+        if (!sim_program_ends(sim, p, until_ms > sim_ms(sim) ? until_ms - sim_ms(sim) : 0))
+            return false;
+    return true;
 }
 
 const char *sim_status(struct sim_node *n) {

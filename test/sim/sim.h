@@ -15,6 +15,7 @@
 #include "test/harness/faults.h"
 #include "test/harness/harness.h"
 #include "test/sim/sim_guest.h"
+#include "test/sim/sim_program.h"
 
 #define SIM_NODES 70
 #define SIM_KEY "0123456789abcdef0123456789abcdef"
@@ -43,7 +44,10 @@ struct sim {
     struct sim_net net;
     struct sim_node node[SIM_NODES];
     uint32_t count;
-    uint64_t turns, still_turns; /* of all nodes; of them, since time moved by more than turns */
+    uint64_t turns, still_turns;  /* of all nodes; of them, since time moved by more than turns */
+    struct sim_program *programs; /* they have their turn after that of the nodes */
+    struct sim_host *machine;     /* theirs */
+    struct sys machine_sys;
 };
 
 struct sim *sim_new(uint64_t seed);
@@ -100,6 +104,13 @@ bool sim_hears(struct sim *sim, struct sim_guest *g, struct sim_heard *h, uint64
 bool sim_closes(struct sim *sim, struct sim_guest *g, uint64_t ms);
 /* Connects to the node called m as a worker and is let in, or the case fails. */
 void sim_says_hello(struct sim_node *m, struct sim_guest *g, const char *name);
+/* A program of the node's machine; until the case ends, or sim_program_end. */
+struct sim_program *sim_program(struct sim_node *n);
+void sim_program_end(struct sim *sim, struct sim_program *p);
+/* Runs until p's question has ended; false: not within ms. */
+bool sim_program_ends(struct sim *sim, const struct sim_program *p, uint64_t ms);
+/* Runs until the questions of all programs that read have ended; false: not within ms. */
+bool sim_programs_end(struct sim *sim, uint64_t ms);
 /* What get_status answers, asked on the local socket; until the case ends. */
 const char *sim_status(struct sim_node *n);
 /* Asks on the local socket; the payload of the first reply, and "err" or what else it was, in *command. */

@@ -44,7 +44,8 @@ void guest_connect_local(struct sim_guest *g, const char *path) {
     struct sys_addr a;
     guest_close(g);
     sys_addr_unix(&a, path);
-    g->sys.connect(&g->sys, &a, &g->fd);
+    int rc = g->sys.connect(&g->sys, &a, &g->fd);
+    g->closed = rc < 0 && rc != -EINPROGRESS;
     g->plain = true;
 }
 

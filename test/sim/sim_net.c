@@ -317,12 +317,19 @@ static int host_accept(struct sys *s, int fd, struct sys_addr *peer) {
 static int host_connect(struct sys *s, const struct sys_addr *a, int *fd) {
     struct sim_host *h = of(s);
     char words[SYS_ADDR_WORDS];
+    struct sys_stat st;
+    sys_addr_words(a, words);
+    bool local = strcmp(words, "local") == 0;
+    *fd = -1;
+    if (local &&
+        listener_find(h->net, "", 0, (const char *)a->bytes + 2) < 0) /* a local socket tells at once */
+        return h->under.lstatat(&h->under, SYS_CWD, (const char *)a->bytes + 2, &st) < 0 ? -ENOENT
+                                                                                         : -ECONNREFUSED;
     int i = sock_take(h->net, SIM_CONNECTING, h->index);
     struct sim_sock *k = &h->net->sock[i];
     k->opener = true;
     k->line = h->index;
-    sys_addr_words(a, words);
-    if (strcmp(words, "local") == 0) {
+    if (local) {
         snprintf(k->path, sizeof k->path, "%.107s", (const char *)a->bytes + 2);
     } else {
         snprintf(k->path, sizeof k->path, "%.107s", words);
