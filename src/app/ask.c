@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define SENT_ON "Sent request to master node" /* a worker's first answer; the real one is control_res */
+#define EXCEPTION "{\"__wazuh_exception__\""  /* so begins a control_res when it was the master that refused \
+                                               */
 #define STRING_ID "1"                         /* what we call the one string that may come */
 #define BEAT_MS 30000u /* nodes close who says nothing for 120 s, picket's and Wazuh's */
 #define PIECE_BYTES 4096u
@@ -176,7 +178,9 @@ enum err ask_question(struct ask *a, const char *command, const char *payload, c
         } else if (header.counter == mine) {
             return error_set(e, E_PEER, 0, "%s: %.100s", command, out);
         } else if (!strcmp(header.command, "control_res")) {
-            return send_frame(a, header.counter, "ok", "Response received", e);
+            err = send_frame(a, header.counter, "ok", "Response received", e);
+            bool refused = !strncmp(out, EXCEPTION, sizeof EXCEPTION - 1);
+            return err || !refused ? err : error_set(e, E_PEER, 0, "%s: %.100s", command, out);
         }
     }
     return err;
