@@ -72,7 +72,8 @@ struct client_keys {
     uint64_t again_ms;  /* monotonic: the same file is followed again, because rows were spared, or were made
                          * since; 0: neither */
     uint64_t made;      /* of agents, when it was looked at */
-    int64_t page;       /* seen tells of the ids page * 65536 to page * 65536 + 65535 */
+    struct log_brake refusals; /* of registrations, in the log */
+    int64_t page;              /* seen tells of the ids page * 65536 to page * 65536 + 65535 */
     uint8_t seen[65536 / 8];
 };
 /* Also removes what a power cut may have left of a change to the file: it is full of keys. */
@@ -114,7 +115,8 @@ enum keys_part { KEYS_NOTHING, KEYS_ID, KEYS_NAME, KEYS_IP, KEYS_KEY };
 struct keys_wish {
     const char *name;
     const char *ip;            /* NULL: "any" */
-    int64_t id;                /* 0: the highest in the file and one more, removed ones included, as authd */
+    int64_t id;                /* 0: the highest in the file and one more, removed ones included, as authd;
+                                  if that is AGENT_ID_MAX, any that is free */
     const char *key;           /* NULL: a new one, 64 hexadecimal digits of random numbers */
     const char *const *groups; /* its groups, which are made when they are missing; */
     size_t group_count;        /* 0: "default" */

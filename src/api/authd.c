@@ -70,6 +70,8 @@ struct asked {
     struct force force;
     char key_hash[2 * SHA1_BYTES + 1]; /* "": none */
     bool has_key_hash;
+    bool is_refused, tells; /* and says so in the log */
+    uint32_t held;          /* refusals before, of which it said nothing */
 };
 
 /* ---- reading ---- */
@@ -190,6 +192,14 @@ static bool read_groups(struct asked *q, const char *names[GROUPS_PER_AGENT], st
 
 /* ---- replacing ---- */
 
+/* Anybody may be refused as often as he likes: once a second is told. */
+static bool tells_refusal(struct asked *q) {
+    if (!q->is_refused)
+        q->tells = log_brake_pass(&q->keys->refusals, sys_mono_ms(q->keys->sys), 1000, &q->held);
+    q->is_refused = true;
+    return q->tells;
+}
+
 /* w_get_key_hash: of the id, the name and the key, one after the other. */
 static bool has_key(const struct asked *q, const struct client_key *old) {
     struct sha1 h;
@@ -228,14 +238,14 @@ static const char *why_not(const struct asked *q, const struct client_key *old) 
 }
 
 static bool may_replace(void *arg, const struct client_key *old, enum keys_part part) {
-    const struct asked *q = arg;
+    struct asked *q = arg;
     const char *why = why_not(q, old);
     const char *what = part == KEYS_ID ? "ID" : part == KEYS_IP ? "IP" : "name";
-    if (why)
+    if (why && tells_refusal(q))
         log_line(q->log, LOG_WARNING, "Master", "Authd",
                  "Duplicate %s, rejecting enrollment. Agent '%s' (%s) %s.", what, old->name, old->id_text,
                  why);
-    else
+    else if (!why)
         log_line(q->log, LOG_INFO, "Master", "Authd", "Duplicate %s. Removing old agent '%s' (id '%s').",
                  what, old->name, old->id_text);
     return !why;
@@ -305,8 +315,9 @@ static int add(struct asked *q, struct text *out) {
         tell_key(out, &k);
         log_line(q->log, LOG_INFO, "Master", "Authd", "Agent key generated for agent '%s' (%s)", k.name,
                  k.id_text);
-    } else {
-        log_line(q->log, LOG_WARNING, "Master", "Authd", "Agent '%s' is not registered: %s", name, e.what);
+    } else if (tells_refusal(q)) {
+        log_line(q->log, LOG_WARNING, "Master", "Authd",
+                 "Agent '%s' is not registered: %s (%u more refused before)", name, e.what, q->held);
     }
     bytes_wipe(key, sizeof key);
     bytes_wipe(&k, sizeof k);

@@ -200,10 +200,10 @@ static enum err has_room(const struct adding *a, struct error *e) {
 static enum err complete(struct adding *a, struct error *e) {
     struct client_key *k = a->key;
     uint8_t secret[AGENT_KEY_CHARS / 2];
-    if (!k->id && a->x.highest >= AGENT_ID_MAX)
-        return bad(a->wish, KEYS_ID, e, "the highest id is taken: choose a free one");
     if (!k->id)
-        k->id = a->x.highest + 1;
+        k->id = a->x.highest < AGENT_ID_MAX ? a->x.highest + 1 : a->x.spare;
+    if (!k->id)
+        return bad(a->wish, KEYS_ID, e, "the highest id is taken: choose a free one, or ask again");
     name_id(k);
     for (uint32_t i = 0; i < a->gone_count; i++) /* no id is given twice */
         a->gone_at[i].mark = a->gone[i] == a->x.highest && k->id < a->x.highest;
@@ -271,11 +271,16 @@ static enum err write_both(struct adding *a, struct error *e) {
 enum err client_keys_register(struct client_keys *c, struct client_key *k, struct keys_wish *w,
                               struct error *e) {
     struct adding a = {.wish = w, .key = k};
+    uint32_t any = 0;
     enum err err = fill_in(k, w, e);
+    if (err == E_OK)
+        err = random_u32(c->sys, &any, e);
     if (err == E_OK)
         err = keys_change_open(&a.x, c, e);
     if (err != E_OK)
         return err;
+    /* One agent that asked for the highest id must not be the last one for ever. */
+    a.x.spare = 1 + any % AGENT_ID_MAX;
     err = keys_change_read(&a.x, compare, &a, e);
     if (err == E_OK)
         err = judge(&a, e);

@@ -52,6 +52,8 @@ enum err keys_change_read(struct keys_change *x, keys_visit_fn *visit, void *arg
         bool good = keys_line_parse(&line, l);
         if (line.id > x->highest)
             x->highest = line.id;
+        if (line.id == x->spare)
+            x->spare = 0;
         if (!good || line.removed)
             continue;
         x->agents++;

@@ -35,6 +35,7 @@ struct keys_change {
     struct sys_stat stat;
     /* once it is read */
     int64_t highest; /* id in any line */
+    int64_t spare;   /* set before: an id; 0 afterwards: a line has it */
     uint32_t agents; /* lines of agents that are not removed */
 };
 /* A line that goes: bytes start to end - 1, its name at name. mark: it stays, as that of a removed one. */

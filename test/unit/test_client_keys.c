@@ -438,8 +438,19 @@ TEST(the_next_id) {
     static const char begins[] = "001 web any " K1 "\n2000 !gone any " K2 "\n2001 new any ";
     CHECK(strncmp(test_read_file(PATH, NULL), begins, sizeof begins - 1) == 0);
     CHECK_INT(client_keys_add(&rig.keys, &key, "last", "any", 99999999, &rig.e), E_OK);
-    CHECK_INT(client_keys_add(&rig.keys, &key, "after", "any", 0, &rig.e), E_VALUE);
-    CHECK_STR(rig.e.what, "the highest id is taken: choose a free one");
+}
+
+/* Who asks for the highest id does not keep everybody else out for ever, not even once removed. */
+TEST(ids_after_the_highest) {
+    rig_open(true, 100);
+    put("001 web any " K1 "\n");
+    CHECK_INT(client_keys_add(&rig.keys, &key, "last", "any", AGENT_ID_MAX, &rig.e), E_OK);
+    CHECK_INT(client_keys_add(&rig.keys, &key, "after", "any", 0, &rig.e), E_OK);
+    CHECK(key.id > 1 && key.id < AGENT_ID_MAX);
+    CHECK_INT(client_keys_remove(&rig.keys, AGENT_ID_MAX, &rig.e), E_OK);
+    CHECK(strstr(test_read_file(PATH, NULL), "99999999 !last "));
+    CHECK_INT(client_keys_add(&rig.keys, &key, "later", "any", 0, &rig.e), E_OK);
+    CHECK(key.id > 1 && key.id < AGENT_ID_MAX);
 }
 
 TEST(the_first_agent) {
