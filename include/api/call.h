@@ -34,6 +34,7 @@ struct api_function {
     const char *name;      /* "wazuh.manager.get_status" */
     const char *arguments; /* text_item list of the f_kwargs it takes; others are refused with 1000, as Python
                               refuses them. node_id, node_list and agent_list "*" are gone by then. */
+    const char *from_body; /* the one of them that it reads from the request's body, of any length; or NULL */
     const char *actions;   /* text_item list, all needed: "cluster:read\0"; "" for none */
     enum api_resource resource;
     enum api_type type;             /* how it is asked for, when somebody asks by name (`picket api`) */

@@ -228,6 +228,7 @@ static const struct api_function functions[] = {
      .start = read_config_wrapper},
     {.name = "wazuh.cluster.get_ruleset_sync_status",
      .arguments = "master_md5\0",
+     .from_body = "master_md5",
      .actions = READ,
      .resource = API_ON_NODE,
      .type = API_DISTRIBUTED,

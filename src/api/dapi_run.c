@@ -41,7 +41,8 @@ static bool arguments_are_known(struct api_call *c) {
     if (!unknown && r->agents == API_AGENTS_LISTED && text_find(c->function->arguments, "agent_list") < 0 &&
         text_find(c->function->arguments, "agent_id") < 0)
         unknown = "agent_list";
-    if (!unknown && !r->long_argument[0])
+    if (!unknown && (!r->long_argument[0] ||
+                     (c->function->from_body && strcmp(r->long_argument, c->function->from_body) == 0)))
         return true;
     snprintf(extra, sizeof extra,
              unknown ? "%s() got an unexpected keyword argument '%s'" : "%s(): the argument '%s' is too long",

@@ -277,6 +277,7 @@ static void start_long(struct api_call *c) {
 static const struct result_kind kind = {.all_msg = "all", .some_msg = "some", .none_msg = "none"};
 static const struct api_function functions[] = {
     {.name = "wazuh.t.now", .arguments = "a\0agent_list\0", .actions = "", .start = start_now},
+    {.name = "wazuh.t.body", .arguments = "a\0b\0", .from_body = "b", .actions = "", .start = start_now},
     {.name = "wazuh.t.step", .arguments = "", .actions = "", .start = start_step},
     {.name = "wazuh.t.wait",
      .arguments = "agent_list\0",

@@ -85,6 +85,23 @@ TEST(a_request_without_a_good_id) {
     close_rig();
 }
 
+/* Any length of the one that a function reads by itself, not of another. */
+TEST(an_argument_that_is_long) {
+    char kwargs[API_KEEP_BYTES + 64];
+    open_rig(true);
+    struct program *p = program();
+    for (const char *key = "ba"; *key; key++) {
+        snprintf(kwargs, sizeof kwargs, "{\"%c\": \"%0*d\"}", *key, (int)API_KEEP_BYTES, 0);
+        program_says(p, CMD_DAPI, request_json("wazuh.t.body", "local_master", kwargs, ""));
+        run();
+        HAS(p, *key == 'b' ? "dapi_res: " : "body(): the argument 'a' is too long");
+        FORGET(p);
+    }
+    STARTED("body\n");
+    check_baseline();
+    close_rig();
+}
+
 TEST(what_is_no_request) {
     open_rig(true);
     struct program *p = program();
