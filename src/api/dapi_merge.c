@@ -26,7 +26,9 @@ static enum err view_read(struct spill *spill, int handle, uint64_t offset, uint
     return !err && got < n ? error_set(e, E_TRUNCATED, 0, "an answer ends too early") : err;
 }
 
-/* A node that failed is told with its reason: ours, or its own words. */
+/* A node that failed is told with its reason: ours, or its own words. One that went away or is too slow is an
+ * item that failed among the others' answers: what those have done by then must not be hidden. (Real nodes do
+ * so with 3022 alone, else the error is the whole answer.) */
 static void set_error(struct merge_input *input, const struct api_slot *s, const struct api_part *p) {
     char words[1024];
     size_t n = 0;
@@ -36,7 +38,8 @@ static void set_error(struct merge_input *input, const struct api_slot *s, const
     if (n)
         wazuh_error_read(&input->error, words, n);
     else
-        wazuh_error_set(&input->error, (enum wazuh_class)p->class, p->code,
+        wazuh_error_set(&input->error,
+                        p->class == WAZUH_CLUSTER_ERROR ? WAZUH_ERROR : (enum wazuh_class)p->class, p->code,
                         p->class == WAZUH_PERMISSION_ERROR ? "Resource type: node:id" : NULL);
 }
 

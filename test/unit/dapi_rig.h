@@ -189,6 +189,7 @@ enum step merge_step(struct merge *m, struct error *e) {
     CHECK_INT(blob_append(m->setup.out, (uint8_t *)line, strlen(line), e), E_OK);
     for (uint32_t i = 0; i < m->setup.count; i++) {
         const struct merge_input *in = &m->setup.inputs[i];
+        CHECK(in->answer || in->error.class != WAZUH_CLUSTER_ERROR); /* else it hid the others' answers */
         if (in->answer)
             snprintf(line, sizeof line, "|%s=%.300s", in->node, fake_store_blob(in->answer, NULL));
         else
