@@ -152,9 +152,16 @@ static void expired(struct sendsync *x) {
     case SENDSYNC_RECEIVE:
         sendsync_fail(x, 1014, "timed out");
         return;
-    default: /* it would not take its answer */
-        sendsync_drop(x);
+    case SENDSYNC_ANSWER: /* it would not take its answer: perhaps it takes a word */
+        if (!x->failed) {
+            sendsync_fail(x, 3020, NULL);
+            return;
+        }
+        break;
+    default:
+        break;
     }
+    sendsync_drop(x);
 }
 
 static void tick(void *arg) {

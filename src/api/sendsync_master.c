@@ -168,11 +168,14 @@ void sendsync_from_peer(struct sendsyncs *q, struct peer *p, const struct messag
 
 static void ended(void *arg, const struct string_message_result *r) {
     struct sendsync *x = arg;
-    if (r->end == STRING_MESSAGE_REFUSED) {
-        sendsync_fail(x, r->error.code, r->error.has_extra ? r->error.extra : NULL);
-    } else if (r->end == STRING_MESSAGE_FAILED) {
+    bool refused = r->end == STRING_MESSAGE_REFUSED;
+    /* 3000: it has no room for another string just now; 3020: it was slow. What was asked for is done, and in
+     * the answer may be an agent's key: if that were lost, whoever asks again would find the name taken. */
+    if (r->end == STRING_MESSAGE_FAILED || (refused && (r->error.code == 3000 || r->error.code == 3020))) {
         x->phase = SENDSYNC_ANSWER; /* its deadline goes on */
         sendsync_later(x);
+    } else if (refused) {
+        sendsync_fail(x, r->error.code, r->error.has_extra ? r->error.extra : NULL);
     } else {
         sendsync_drop(x);
     }

@@ -515,18 +515,59 @@ TEST(an_answer_that_finds_no_sender) {
     close(door);
 }
 
-TEST(a_worker_without_room_is_told_in_words) {
-    open_node();
-    int w = join(0), door = listen_on("queue/db/wdb");
+/* A daemon of w's has answered "abc". */
+static void answer_abc(int w) {
+    int door = listen_on("queue/db/wdb");
     ask(w, "1 {\"daemon_name\":\"wazuh-db\",\"message\":{}}");
     int fd = let_in(door);
     read_message(fd, "{}");
     write_message(fd, "abc", 3);
-    uint32_t counter = hear(w, "new_str ----");
-    say(w, counter, ERR, "no room", 7);
-    wrong(w, "1 Error 3000 - Cluster: no room");
     close(fd);
     close(door);
+}
+
+/* With many answers on their way a worker has no room for a string: the answer is not lost. */
+TEST(a_worker_without_room_is_asked_again) {
+    open_node();
+    int w = join(0);
+    answer_abc(w);
+    for (int i = 0; i < 20; i++) {
+        say(w, hear(w, "new_str ----"), ERR, "no room", 7);
+        hear_nothing(w);
+        later(SENDSYNC_RETRY_MS);
+    }
+    take_string(w, "abc", 3, "1 1234");
+    turn(3);
+    CHECK_INT(slots->used, 0);
+}
+
+TEST(a_worker_that_never_has_room_is_told_in_words) {
+    open_node();
+    int w = join(0);
+    answer_abc(w);
+    for (uint32_t ms = 0; ms < SENDSYNC_ANSWER_MS; ms += 1000) {
+        say(w, hear(w, "new_str ----"), ERR, "no room", 7);
+        later(1000);
+    }
+    wrong(w, "1 Error 3020 - Timeout sending request");
+    turn(3);
+    CHECK_INT(slots->used, 0);
+}
+
+/* An error that is none of room: there is no use in another attempt. */
+TEST(a_worker_that_wants_no_answer) {
+    static const char gone[] =
+        "{\"__wazuh_exception__\": {\"__class__\": \"WazuhClusterError\", \"__object__\": {\"type\": "
+        "\"about:blank\", \"title\": \"Wazuh Cluster Error\", \"code\": 3035, \"extra_message\": null, "
+        "\"extra_remediation\": null, \"cmd_error\": false, \"dapi_errors\": {}}}}";
+    open_node();
+    int w = join(0);
+    answer_abc(w);
+    say(w, hear(w, "new_str ----"), ERR, gone, sizeof gone - 1);
+    hear(w, BAD);
+    CHECK(!strncmp(heard, "1 Error 3035 - ", 15));
+    turn(3);
+    CHECK_INT(slots->used, 0);
 }
 
 /* ---- calls that fail ---- */
