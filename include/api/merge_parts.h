@@ -12,6 +12,7 @@
 #define MERGE_VALUE_BYTES 256u /* of what an item is sorted by; what is longer counts by its beginning */
 #define MERGE_ERRORS 64u       /* different ones that items failed with; more are told as the last */
 #define MERGE_ID_BYTES 1024u   /* of an item that failed, as JSON */
+#define MERGE_FAILED_MAX (2u * AGENTS_MAX) /* different items that failed */
 #define MERGE_SIEVE_BITS 65536u
 #define MERGE_PIECE_BYTES 4096u
 #define MERGE_STEP_BYTES 65536 /* read or written in one step, about */

@@ -75,6 +75,10 @@ static void add_id(struct merge *m, uint32_t from, uint32_t to) {
         merge_refuse(m, E_LIMIT, "the name of an item has %u bytes", (unsigned)(to - from));
         return;
     }
+    if (m->failed_count == MERGE_FAILED_MAX) { /* each is compared with all */
+        merge_refuse(m, E_LIMIT, "more than %u items failed", MERGE_FAILED_MAX);
+        return;
+    }
     if (m->told) /* only errors with ids are told */
         m->error = error_number(m, m->told);
     m->told = NULL;

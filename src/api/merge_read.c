@@ -126,12 +126,18 @@ void merge_record_begin(struct merge *m, struct merge_record *r, const struct bl
     m->member = -1;
 }
 
+/* What real nodes would make a function or an exception of, at any depth. */
+static bool is_marker(const char *key) {
+    return key[0] == '_' && key[1] == '_' &&
+           text_find("__callable__\0__wazuh_result__\0__wazuh_exception__\0__unhandled_exc__\0", key) >= 0;
+}
+
 /* {"__wazuh_result__": {"__class__": "...", "__object__": {...}}}, or __wazuh_exception__ */
 static void begin_wrapper(struct merge *m) {
     struct merge_record *r = m->record;
     bool is_result = strcmp(m->walk.key, "__wazuh_result__") == 0;
     m->in_wrapper = is_result || strcmp(m->walk.key, "__wazuh_exception__") == 0;
-    if ((m->in_wrapper && r->kind != MERGE_PLAIN) || strcmp(m->walk.key, "__callable__") == 0)
+    if (is_marker(m->walk.key) && (!m->in_wrapper || r->kind != MERGE_PLAIN))
         merge_refuse(m, E_VALUE, "an answer that is something else as well");
     if (m->in_wrapper)
         r->kind = is_result ? MERGE_ITEMS : MERGE_EXCEPTION;
@@ -165,12 +171,6 @@ void merge_record_event(struct merge *m, enum merge_event event) {
             r->class_range.to = w->pos;
         m->in_object = false;
     }
-}
-
-/* What real nodes would make a function or an exception of, at any depth. */
-static bool is_marker(const char *key) {
-    return key[0] == '_' && key[1] == '_' &&
-           text_find("__callable__\0__wazuh_result__\0__wazuh_exception__\0__unhandled_exc__\0", key) >= 0;
 }
 
 /* Bit k of kinds: json_kind k will do. */

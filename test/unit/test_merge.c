@@ -425,6 +425,21 @@ TEST(merge_casts_are_names_of_a_table) { /* CVE-2026-44901 */
     }
 }
 
+/* Each name is compared with all before it: a node must not make that hours of work. */
+TEST(merge_takes_so_many_failed_items) {
+    char *room = test_keep(malloc(MERGE_FAILED_MAX * 12 + 2000)), *at = room;
+    set_up();
+    at += sprintf(at, "{\"__wazuh_exception__\": {\"__class__\": \"WazuhError\", \"__object__\": %.*s",
+                  (int)sizeof OBJECT("T", "1", "") - 2, OBJECT("T", "1", ""));
+    at += sprintf(at, ", \"ids\": [0");
+    for (uint32_t i = 1; i <= MERGE_FAILED_MAX; i++)
+        at += sprintf(at, ", %u", i);
+    strcpy(at, "]}}}");
+    add_items("", BY_STR, 0, NO_FAILED);
+    add(room);
+    CHECK(strncmp(merged(), "more than ", 10) == 0);
+}
+
 TEST(merge_finds_what_is_more_than_data_at_any_depth) {
     static const char *const items[] = {
         "{\"__callable__\": {\"__name__\": \"system\", \"__module__\": \"os\"}}",
@@ -454,6 +469,7 @@ TEST(merge_refuses_answers_of_other_shapes) {
         {"{\"__wazuh_result__\": {", "node0: JSON ends too early"},
         {"{\"a\": 1} x", "node0: JSON, byte 9: more after the value"},
         {"{\"__callable__\": {}}", "node0: an answer that is something else as well"},
+        {"{\"__unhandled_exc__\": {}}", "node0: an answer that is something else as well"},
         {"{\"__wazuh_result__\": {}}", "node0: __class__ is missing or of the wrong type"},
         {"{\"__wazuh_result__\": {\"__class__\": \"Result\"}}",
          "node0: results of class Result do not exist"},
