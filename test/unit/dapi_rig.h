@@ -189,7 +189,8 @@ enum step merge_step(struct merge *m, struct error *e) {
     CHECK_INT(blob_append(m->setup.out, (uint8_t *)line, strlen(line), e), E_OK);
     for (uint32_t i = 0; i < m->setup.count; i++) {
         const struct merge_input *in = &m->setup.inputs[i];
-        if (!in->answer && in->error.code == 3032) /* one that went away: it must not hide the others' answers */
+        if (!in->answer &&
+            in->error.code == 3032) /* one that went away: it must not hide the others' answers */
             CHECK_INT(in->error.class, WAZUH_ERROR);
         if (in->answer)
             snprintf(line, sizeof line, "|%s=%.300s", in->node, fake_store_blob(in->answer, NULL));
