@@ -267,6 +267,10 @@ class Wdb:
                     self.info_set_lists(json.loads(body))
                     self.sql.execute('commit')
                     return 200, None
+                if (method, path) == ('POST', '/v1/agents/restartinfo'):
+                    want = json.loads(body)
+                    active = self.rows("select id, version from agent where id > 0 and connection_status = 'active'")
+                    return 200, {'items': [a for a in active if not want['ids'] or (a['id'] in want['ids']) != want['negate']]}
             except (sqlite3.Error, KeyError) as e:
                 if self.sql.in_transaction:
                     self.sql.execute('rollback')
