@@ -237,6 +237,8 @@ void sim_step(struct sim *sim, uint64_t until_ns) {
         }
     for (struct sim_program *p = sim->programs; p; p = p->next)
         program_turn(p);
+    if (sim->beside)
+        sim->beside(sim->beside_arg);
     if (busy) {
         net->now_ns += SIM_TURN_NS;
         if (++sim->still_turns > STILL_TURNS_MAX)
@@ -348,13 +350,17 @@ const char *sim_asks(struct sim_node *n, const char *command, const char *payloa
     return (char *)h->bytes;
 }
 
+struct sys *sim_machine(struct sim *sim) {
+    if (!sim->machine)
+        sim->machine = sim_host_add(&sim->net, "127.0.0.1", 1, &sim->machine_sys);
+    return &sim->machine_sys;
+}
+
 struct sim_program *sim_program(struct sim_node *n) {
     struct sim *sim = n->sim;
     struct sim_program *p = malloc(sizeof *p);
     CHECK(p);
-    if (!sim->machine)
-        sim->machine = sim_host_add(&sim->net, "127.0.0.1", 1, &sim->machine_sys);
-    program_open(p, &sim->net, &sim->machine_sys, n->local);
+    program_open(p, &sim->net, sim_machine(sim), n->local);
     p->next = sim->programs;
     sim->programs = p;
     return p;

@@ -48,6 +48,8 @@ struct sim {
     struct sim_program *programs; /* they have their turn after that of the nodes */
     struct sim_host *machine;     /* theirs */
     struct sys machine_sys;
+    void (*beside)(void *arg); /* something else that has a turn then */
+    void *beside_arg;
 };
 
 struct sim *sim_new(uint64_t seed);
@@ -104,6 +106,8 @@ bool sim_hears(struct sim *sim, struct sim_guest *g, struct sim_heard *h, uint64
 bool sim_closes(struct sim *sim, struct sim_guest *g, uint64_t ms);
 /* Connects to the node called m as a worker and is let in, or the case fails. */
 void sim_says_hello(struct sim_node *m, struct sim_guest *g, const char *name);
+/* The calls of programs beside the nodes. */
+struct sys *sim_machine(struct sim *sim);
 /* A program of the node's machine; until the case ends, or sim_program_end. */
 struct sim_program *sim_program(struct sim_node *n);
 void sim_program_end(struct sim *sim, struct sim_program *p);

@@ -1,7 +1,9 @@
 /* sim_api.c - see sim_api.h. */
 #include "test/sim/sim_api.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct sim_cluster sim_cluster(uint64_t seed, uint32_t workers, unsigned agents) {
     struct sim_cluster c = {.sim = sim_new(seed), .workers = workers};
@@ -62,6 +64,59 @@ void sim_says(const struct sim_program *p, const char *part) {
 void sim_is_told(const struct sim_program *p, const char *part) {
     if ((p->end != PROGRAM_TOLD && p->end != PROGRAM_REFUSED) || !strstr(p->text, part))
         test_fail(__FILE__, __LINE__, "'%s' is not what was told (end %d): %.900s", part, p->end, p->text);
+}
+
+/* ---- authd ---- */
+
+struct authd {
+    struct sys *sys;
+    int door, fd; /* -1: nobody is there */
+    uint8_t in[4000];
+    size_t n;
+};
+
+static void authd_close(struct authd *a) {
+    if (a->fd >= 0)
+        a->sys->close(a->sys, a->fd);
+    a->fd = -1;
+    a->n = 0;
+}
+
+/* A length of four bytes, little-endian, and the message: both ways (reference, section 13). */
+static void authd_turn(void *arg) {
+    static const uint8_t reply[] = "\0\0\0\0" SIM_AUTHD_SAYS;
+    struct authd *a = arg;
+    uint8_t out[sizeof reply - 1];
+    if (a->fd < 0)
+        a->fd = a->sys->accept(a->sys, a->door, NULL);
+    if (a->fd < 0)
+        return;
+    ptrdiff_t n = a->sys->recv(a->sys, a->fd, a->in + a->n, sizeof a->in - a->n);
+    if (n > 0)
+        a->n += (size_t)n;
+    if (n != -EAGAIN && n <= 0) {
+        authd_close(a);
+    } else if (a->n >= 4 && a->n >= 4 + (a->in[0] | (size_t)a->in[1] << 8)) {
+        memcpy(out, reply, sizeof out);
+        out[0] = (uint8_t)(sizeof out - 4);
+        a->sys->send(a->sys, a->fd, out, sizeof out);
+        authd_close(a);
+    }
+}
+
+void sim_authd(struct sim_cluster *c) {
+    char path[300];
+    struct sys_addr addr;
+    struct authd *a = test_keep(calloc(1, sizeof *a));
+    a->sys = sim_machine(c->sim);
+    sim_write(c->m, "queue/sockets/there", "");
+    snprintf(path, sizeof path, "%s/queue/sockets/auth", c->m->root);
+    CHECK(sys_addr_unix(&addr, path));
+    a->door = a->sys->listen(a->sys, &addr, 5);
+    CHECK(a->door >= 0);
+    a->fd = -1;
+    c->sim->beside = authd_turn;
+    c->sim->beside_arg = a;
 }
 
 void sim_check_heard(const struct sim_program *p, bool node_may_die, const char *what, uint64_t n) {

@@ -28,6 +28,11 @@ struct sim_program *sim_asks_all(struct sim_cluster *c, struct sim_node *to);
 void sim_says(const struct sim_program *p, const char *part);
 void sim_is_told(const struct sim_program *p, const char *part);
 
+/* An authd on the master's machine that answers every message with SIM_AUTHD_SAYS, one after the other; until
+ * the case ends. */
+#define SIM_AUTHD_SAYS "{\"error\":0,\"data\":{\"id\":\"007\",\"name\":\"x\",\"ip\":\"any\",\"key\":\"k\"}}"
+void sim_authd(struct sim_cluster *c);
+
 /* Fails the case unless p has heard one thing: an answer, an error in words, or the end of its connection
  * when its node may have died. */
 void sim_check_heard(const struct sim_program *p, bool node_may_die, const char *what, uint64_t n);

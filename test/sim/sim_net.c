@@ -314,27 +314,37 @@ static int host_accept(struct sys *s, int fd, struct sys_addr *peer) {
     return FD_BASE + first;
 }
 
-static int host_connect(struct sys *s, const struct sys_addr *a, int *fd) {
-    struct sim_host *h = of(s);
-    char words[SYS_ADDR_WORDS];
+/* A local socket is connected, or not, at once. */
+static int connect_local(struct sim_host *h, const char *path, int *fd) {
     struct sys_stat st;
-    sys_addr_words(a, words);
-    bool local = strcmp(words, "local") == 0;
-    *fd = -1;
-    if (local &&
-        listener_find(h->net, "", 0, (const char *)a->bytes + 2) < 0) /* a local socket tells at once */
-        return h->under.lstatat(&h->under, SYS_CWD, (const char *)a->bytes + 2, &st) < 0 ? -ENOENT
-                                                                                         : -ECONNREFUSED;
+    int listener = listener_find(h->net, "", 0, path);
+    if (listener < 0)
+        return h->under.lstatat(&h->under, SYS_CWD, path, &st) < 0 ? -ENOENT : -ECONNREFUSED;
+    if (backlog_of(h->net, listener) >= BACKLOG)
+        return -EAGAIN;
     int i = sock_take(h->net, SIM_CONNECTING, h->index);
     struct sim_sock *k = &h->net->sock[i];
     k->opener = true;
     k->line = h->index;
-    if (local) {
-        snprintf(k->path, sizeof k->path, "%.107s", (const char *)a->bytes + 2);
-    } else {
-        snprintf(k->path, sizeof k->path, "%.107s", words);
-        k->port = (uint16_t)(a->bytes[2] << 8 | a->bytes[3]);
-    }
+    snprintf(k->path, sizeof k->path, "%s", path);
+    connect_decide(h->net, i);
+    *fd = FD_BASE + i;
+    return 0;
+}
+
+static int host_connect(struct sys *s, const struct sys_addr *a, int *fd) {
+    struct sim_host *h = of(s);
+    char words[SYS_ADDR_WORDS];
+    sys_addr_words(a, words);
+    *fd = -1;
+    if (strcmp(words, "local") == 0)
+        return connect_local(h, (const char *)a->bytes + 2, fd);
+    int i = sock_take(h->net, SIM_CONNECTING, h->index);
+    struct sim_sock *k = &h->net->sock[i];
+    k->opener = true;
+    k->line = h->index;
+    snprintf(k->path, sizeof k->path, "%.107s", words);
+    k->port = (uint16_t)(a->bytes[2] << 8 | a->bytes[3]);
     k->due_ns = h->net->now_ns + 2 * h->line.latency_ns;
     *fd = FD_BASE + i;
     return -EINPROGRESS;
