@@ -22,8 +22,9 @@
 #define HANDLER_MEMORY_BYTES (256u << 20) /* its address space */
 
 /* Is there a handler for this function? Name: checked against a closed set of characters first. The folder
- * and the program must belong to root or to picket's user and be writable by nobody else, or it is refused
- * with words in *why (and logged); where there is none, *why stays as it is. */
+ * and the program must belong to root or to picket's user and be writable by nobody else, and the program
+ * must not be setuid or setgid, or it is refused with words in *why (and logged); where there is none, *why
+ * stays as it is. */
 bool handler_find(const struct api_env *env, const char *function, struct wazuh_error *why);
 /* A function like any other; its name is in c->request.function. */
 extern const struct api_function api_handler;

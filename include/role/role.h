@@ -33,7 +33,8 @@ struct role_env {
     const struct requests *requests; /* role/requests.h; NULL: this node serves no dapi */
     struct pool *pools;              /* all of the node's, for the status */
     uint32_t pool_count;
-    uint64_t fixed_bytes; /* memory that the node has, bytes */
+    struct log_brake handler_brake; /* of lines about handlers that fail (api/handler.h) */
+    uint64_t fixed_bytes;           /* memory that the node has, bytes */
     const char *picket_version;
     uint64_t started_ms;       /* monotonic */
     uint64_t cycle_ms;         /* how long a file may stay unmarked before it counts as mended */

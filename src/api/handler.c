@@ -16,6 +16,7 @@
 #define QUICK_LOOK_MS 5u     /* ... when it has closed its output */
 #define OTHERS_WRITE 022u
 #define ANY_RUNS 0111u
+#define OTHER_RIGHTS 06000u /* setuid, setgid */
 #define PATH_BYTES (HOST_BYTES + API_NAME_BYTES)
 
 /* How a call's state is used. */
@@ -56,6 +57,8 @@ static const char *distrust(struct sys *sys, int fd, uint32_t own, bool folder) 
         return "belongs to another user than root or picket's";
     if (st.mode & OTHERS_WRITE)
         return "may be written to by others";
+    if (!folder && (st.mode & OTHER_RIGHTS))
+        return "would run with the rights of another user";
     return folder || st.mode & ANY_RUNS ? NULL : "is not executable";
 }
 
@@ -92,8 +95,16 @@ static int look(const struct role_env *role, const char *function, const char **
     return r;
 }
 
+/* What goes wrong, goes wrong as often as somebody asks: one line in so many milliseconds. */
+static void warn(struct role_env *role, const char *words) {
+    uint32_t held;
+    if (log_brake_pass(&role->handler_brake, role->loop->now_ms, 1000, &held))
+        log_line(role->log, LOG_WARNING, "Cluster", "D API", held ? "%s (%u more before)" : "%s", words,
+                 held);
+}
+
 bool handler_find(const struct api_env *env, const char *function, struct wazuh_error *why) {
-    const struct role_env *role = env->role;
+    struct role_env *role = env->role;
     const char *what, *words;
     char extra[WAZUH_EXTRA_BYTES];
     struct text t;
@@ -105,7 +116,7 @@ bool handler_find(const struct api_env *env, const char *function, struct wazuh_
     text_init(&t, extra, sizeof extra);
     text_format(&t, "the handler of %s is not run: %s %s", function, what, words);
     wazuh_error_set(why, WAZUH_INTERNAL_ERROR, 1000, extra);
-    log_line(role->log, LOG_WARNING, "Cluster", "D API", "%s", extra);
+    warn(role, extra);
     return false;
 }
 
@@ -139,7 +150,7 @@ static void fail(struct api_call *c, int code, const char *words) {
     if (h->words_n)
         text_format(&t, ": %.*s", (int)h->words_n, h->words);
     cancel(c);
-    log_line(c->env->role->log, LOG_WARNING, "Cluster", "D API", "%s", extra);
+    warn(c->env->role, extra);
     api_call_refuse(c, WAZUH_INTERNAL_ERROR, code, extra);
 }
 

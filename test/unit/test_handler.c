@@ -171,6 +171,7 @@ static void refused(int code, const char *words) {
 
 static bool find(const char *name, const char *want) {
     struct wazuh_error why = {.code = 0};
+    env.role->handler_brake = (struct log_brake){0};
     bool found = handler_find(&env, name, &why);
     if (want) {
         char words[300];
@@ -207,6 +208,10 @@ TEST(what_is_not_to_be_trusted) {
     CHECK(!find(NAME, "it may be written to by others"));
     chmod_to(FILE_NAME, 0757);
     CHECK(!find(NAME, "it may be written to by others"));
+    chmod_to(FILE_NAME, 04750);
+    CHECK(!find(NAME, "it would run with the rights of another user"));
+    chmod_to(FILE_NAME, 02750);
+    CHECK(!find(NAME, "it would run with the rights of another user"));
     chmod_to(FILE_NAME, 0640);
     CHECK(!find(NAME, "it is not executable"));
     chmod_to(FILE_NAME, 0750);
