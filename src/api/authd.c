@@ -5,7 +5,8 @@
  * Four things differ from authd. Everything is judged before anything is done: a registration that is
  * refused removes nobody. A name that is none would be a broken line of client.keys: 9005. The lines of
  * agents that went are not kept as "!name" (<purge>yes</purge>, as Wazuh is installed), whatever `purge`
- * says, but for the highest id's. An agent may be called as the master's host is. Where a request names no force options, authd's own apply (authd-config.c).
+ * says, but for the highest id's. An agent may be called as the master's host is. Where a request names no
+ * force options, authd's own apply (authd-config.c).
  *
  * A registration and its answer: the key is on disk before the answer begins to travel. If the answer is lost
  * then, the agent asks again, and it is the rule for duplicate names that decides, as with authd: it gets a
