@@ -23,6 +23,7 @@ struct conf_call {
     uint32_t object, from, to;
     uint32_t option, value; /* the first record of an option, the next value of it */
     /* raw */
+    struct conf_words key; /* the cluster's */
     struct conf_mask mask[2];
     bool was_return; /* the last byte was a '\r' */
     uint32_t carry_n;

@@ -145,4 +145,13 @@ void conf_mask_init(struct conf_mask *m, const char *outer, const char *inner, c
 void conf_mask_push(struct conf_mask *m, char c, struct text *out);
 void conf_mask_finish(struct conf_mask *m, struct text *out);
 
+/* Replaces the words themselves wherever they stand: a comment, a blank in a tag or a second <key> lead the
+ * expressions above astray, on real nodes as well. */
+struct conf_words {
+    const char *words; /* the caller's; "": none */
+    uint8_t held;      /* bytes of them that came */
+};
+/* One byte in; out gets what is certain, at most as many bytes as there are of words, and one. */
+void conf_words_push(struct conf_words *m, char c, struct text *out);
+
 #endif

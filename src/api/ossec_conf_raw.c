@@ -75,6 +75,21 @@ void conf_mask_push(struct conf_mask *m, char c, struct text *out) {
     }
 }
 
+void conf_words_push(struct conf_words *m, char c, struct text *out) {
+    while (m->held && m->words[m->held] != c) { /* the longest beginning that still may be one */
+        uint8_t was = m->held--;
+        while (memcmp(m->words + was - m->held, m->words, m->held) != 0)
+            m->held--;
+        text_add(out, m->words, was - m->held);
+    }
+    if (!m->words[0] || m->words[m->held] != c) {
+        text_char(out, c);
+    } else if (!m->words[++m->held]) {
+        text_str(out, "*****");
+        m->held = 0;
+    }
+}
+
 /* ---- the text ---- */
 
 /* Bytes of t that end with a whole character. */
@@ -103,6 +118,14 @@ static void put_raw(struct api_call *c, const char *bytes, size_t n) {
     t->buf[t->len] = 0;
 }
 
+static void put_carry(struct api_call *c, bool is_end) {
+    struct conf_call *s = api_state(c);
+    size_t n = is_end ? s->carry_n : whole_characters(s->carry, s->carry_n);
+    put_raw(c, s->carry, n);
+    memmove(s->carry, s->carry + n, s->carry_n - n);
+    s->carry_n -= (uint32_t)n;
+}
+
 static void mask_byte(struct api_call *c, char byte) {
     struct conf_call *s = api_state(c);
     char room[600];
@@ -117,25 +140,28 @@ static void mask_byte(struct api_call *c, char byte) {
             conf_mask_push(&s->mask[1], room[i], &out);
     }
     s->carry_n += (uint32_t)out.len;
+    if (s->carry_n > sizeof s->carry - 1100)
+        put_carry(c, false);
 }
 
-static void put_carry(struct api_call *c, bool is_end) {
-    struct conf_call *s = api_state(c);
-    size_t n = is_end ? s->carry_n : whole_characters(s->carry, s->carry_n);
-    put_raw(c, s->carry, n);
-    memmove(s->carry, s->carry + n, s->carry_n - n);
-    s->carry_n -= (uint32_t)n;
+static void mask_bytes(struct api_call *c, const char *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        mask_byte(c, bytes[i]);
 }
 
 /* Ends of lines become '\n', as Python reads text. */
 static void take_raw(struct api_call *c, const char *piece, size_t n) {
     struct conf_call *s = api_state(c);
+    char room[sizeof c->env->role->config->key + 8];
+    struct text t;
     for (size_t i = 0; i < n; i++) {
-        if (!(piece[i] == '\n' && s->was_return))
-            mask_byte(c, piece[i] == '\r' ? '\n' : piece[i]);
+        bool is_second = piece[i] == '\n' && s->was_return;
         s->was_return = piece[i] == '\r';
-        if (s->carry_n > sizeof s->carry - 1100)
-            put_carry(c, false);
+        if (is_second)
+            continue;
+        text_init(&t, room, sizeof room);
+        conf_words_push(&s->key, piece[i] == '\r' ? '\n' : piece[i], &t);
+        mask_bytes(c, t.buf, t.len);
     }
 }
 
@@ -143,6 +169,7 @@ static void end_raw(struct api_call *c) {
     struct conf_call *s = api_state(c);
     struct text first, out;
     char room[600];
+    mask_bytes(c, s->key.words, s->key.held);
     put_carry(c, false);
     text_init(&first, room, sizeof room);
     text_init(&out, s->carry + s->carry_n, sizeof s->carry - s->carry_n);
@@ -184,6 +211,7 @@ static void raw_step(struct api_call *c) {
 
 void ossec_conf_raw(struct api_call *c) {
     struct conf_call *s = api_state(c);
+    s->key = (struct conf_words){.words = s->secrets ? "" : c->env->role->config->key};
     conf_mask_init(&s->mask[0], "<authd>", "<pass>", "</pass>");
     conf_mask_init(&s->mask[1], "<cluster>", "<key>", "</key>");
     struct json_write *w = result_open_plain(&c->result);

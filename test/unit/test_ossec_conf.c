@@ -527,6 +527,20 @@ TEST(raw) {
     }
 }
 
+/* However it is written: where the expressions of real nodes do not see it, too. */
+TEST(raw_never_shows_the_key) {
+    static const char text[] =
+        "aabaabaac <cluster ><key>aabaac</key> <!-- <key>old</key> -->\n<key>aabaabaac</key><key a='b'>"
+        "aabaacaabaac aabaa";
+    rig_open(NODE_MASTER);
+    strcpy(rig_config.key, "aabaac");
+    test_write_file("etc/ossec.conf", text, sizeof text - 1);
+    CHECK_STR(ask("{\"raw\": true}", RIG_BLACK),
+              RAW("aab***** <cluster ><key>*****</key> <!-- <key>old</key> -->\\n<key>aab*****</key><key "
+                  "a='b'>********** aabaa"));
+    CHECK(strstr(ask("{\"raw\": true}", SEES), "<key>aabaac</key>"));
+}
+
 /* A file of many pieces, and characters cut by their ends. */
 TEST(raw_long) {
     enum { LINES = 9000 };
