@@ -77,6 +77,10 @@ static bool judge(struct api_call *c, size_t *filter) {
     char name[NODE_NAME_BYTES];
     size_t at = 0, names = 0, denied = 0;
     bool bad = false;
+    if (!c->env->master) { /* local_any, or distributed by a master that does not know better */
+        api_call_refuse(c, WAZUH_CLUSTER_ERROR, 3000, "only a master knows the nodes: ask it");
+        return false;
+    }
     *filter = api_argument(&c->request, "filter_node");
     while (*filter && wish_next_name(d, *filter, &at, name, sizeof name, &bad)) {
         names++;

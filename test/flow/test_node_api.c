@@ -167,6 +167,28 @@ TEST(a_worker_registers_an_agent) {
     CHECK(strstr(sim_read(c.w[1], "etc/client.keys"), " fresh any "));
 }
 
+/* ... in every way and of everybody, also where no real API asks for it: an answer, or why there is none. */
+TEST(every_function_is_asked_for_everywhere) {
+    static const struct api_table *const tables[] = {&api_manager_functions, &api_log_functions,
+                                                     &api_stats_functions, &api_cluster_functions,
+                                                     &api_agent_functions};
+    static const char *const types[] = {"local_any", "local_master", "distributed_master"};
+    static const char *const more[] = {"", ", \"from_cluster\": true", ", \"broadcasting\": true"};
+    struct sim_cluster c = sim_cluster(19, 1, 3);
+    struct sim_node *at[] = {c.m, c.w[0]};
+    for (unsigned t = 0; t < 5; t++)
+        for (unsigned k = 0; k < tables[t]->count; k++)
+            for (unsigned way = 0; way < 18; way++) {
+                struct sim_program *p = sim_asks_api(at[way / 9], tables[t]->functions[k].name,
+                                                     types[way / 3 % 3], "{}", more[way % 3]);
+                CHECK(sim_programs_end(c.sim, SIM_API_MOST_MS));
+                sim_check_heard(p, false, tables[t]->functions[k].name, way);
+                sim_program_end(c.sim, p);
+            }
+    all_answer(&c, c.w[0]);
+    sim_check_idle(c.sim, "every function", 1);
+}
+
 /* ---- slow lines, nodes that do not answer, clocks ---- */
 
 TEST(slow_and_narrow_lines) {

@@ -153,6 +153,7 @@ enum err sim_try_start(struct sim_node *n, struct error *e) {
                                .config = &n->config,
                                .root = n->root_fd,
                                .root_path = n->root,
+                               .root_name = n->root,
                                .uid = UINT32_MAX,
                                .gid = UINT32_MAX,
                                .picket_version = "test"};

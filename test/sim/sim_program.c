@@ -83,7 +83,7 @@ void program_ask(struct sim_program *p, const char *command, const char *payload
 }
 
 char *program_request(const char *function, const char *type, const char *arguments, const char *more) {
-    const char *dot = strrchr(function, '.');
+    const char *dot = strrchr(function, '.'), *name = strstr(function, ".Agent.") ? dot - 6 : dot;
     size_t n = strlen(function) * 2 + strlen(arguments) + strlen(more) + 400;
     char *out = malloc(n);
     if (!out)
@@ -91,7 +91,7 @@ char *program_request(const char *function, const char *type, const char *argume
     snprintf(out, n,
              "{\"f\": {\"__callable__\": {\"__name__\": \"%s\", \"__module__\": \"%.*s\", \"__qualname__\": "
              "\"%s\", \"__type__\": \"function\"}}, \"f_kwargs\": %s, \"request_type\": \"%s\"%s}",
-             dot + 1, (int)(dot - function), function, dot + 1, arguments, type, more);
+             dot + 1, (int)(name - function), function, name + 1, arguments, type, more);
     return out;
 }
 
