@@ -21,7 +21,8 @@ struct services {
 };
 /* Reads the folder once, for all daemons: real programs ask of five to seventeen at a time. */
 void services_look(const struct api_env *env, struct services *s);
-/* In this order: .failed; .restart; .start; a pid file, running when its process lives, else failed; stopped. */
+/* In this order: .failed; .restart; .start; a pid file, running when its process lives, else failed; stopped.
+ */
 enum service_status services_status(const struct services *s, size_t daemon);
 /* "running" and the like. */
 const char *services_words(enum service_status s);
