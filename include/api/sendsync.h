@@ -13,12 +13,23 @@
 
 #define SENDSYNC_MESSAGE_BYTES 1000000u /* most that a C daemon sends (reference, section 13) */
 
+#define SENDSYNC_REFUSED_MAX 64u
+
 struct sendsync;
+
+/* A worker's program that is to be told that there was no room for its message. */
+struct sendsync_refused {
+    struct peer *peer;
+    char id[12];
+};
 
 struct sendsyncs {
     const struct api_env *env;
     struct pool *pool; /* struct sendsync */
     struct sendsync *first;
+    struct sendsync_refused refused[SENDSYNC_REFUSED_MAX]; /* those of them that could not be told yet */
+    uint32_t refused_count;
+    uint64_t refused_ms; /* when to try again; UINT64_MAX: there are none */
     struct loop_timer timer;
     struct log_brake brake; /* for messages that failed */
 };

@@ -81,6 +81,9 @@ void sendsync_refuse(struct sendsync *x, const char *words, size_t n);
 /* The same in str(exception)'s words of that code, as real nodes send them. extra may be NULL. */
 void sendsync_fail(struct sendsync *x, int code, const char *extra);
 
+/* Sets the timer to what is due first. */
+void sendsync_set_timer(struct sendsyncs *q);
+
 /* body is the answer, or words: it goes to who asked. */
 void sendsync_answer(struct sendsync *x);
 
@@ -90,6 +93,8 @@ void sendsync_worker_answer(struct sendsync *x);
 /* No answer is waited for any more. */
 void sendsync_worker_forget(struct sendsync *x);
 void sendsync_master_work(struct sendsync *x);
+/* Tells those who found no room, as far as there is room for that. The timer is to be set afterwards. */
+void sendsync_master_refuse(struct sendsyncs *q);
 
 /* ---- sendsync_daemon.c ---- */
 

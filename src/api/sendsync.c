@@ -83,8 +83,8 @@ void sendsync_drop(struct sendsync *x) {
 
 /* ---- time ---- */
 
-static void set_timer(struct sendsyncs *q) {
-    uint64_t due = UINT64_MAX;
+void sendsync_set_timer(struct sendsyncs *q) {
+    uint64_t due = q->refused_ms;
     for (const struct sendsync *x = q->first; x; x = x->next) {
         due = x->deadline_ms < due ? x->deadline_ms : due;
         due = x->retry_ms < due ? x->retry_ms : due;
@@ -97,12 +97,12 @@ void sendsync_go(struct sendsync *x, enum sendsync_phase phase, uint32_t ms) {
     x->deadline_ms = now_ms(x->queue) + ms;
     x->retry_ms = UINT64_MAX;
     loop_work_queue(x->queue->env->role->loop, &x->work);
-    set_timer(x->queue);
+    sendsync_set_timer(x->queue);
 }
 
 void sendsync_later(struct sendsync *x) {
     x->retry_ms = now_ms(x->queue) + SENDSYNC_RETRY_MS;
-    set_timer(x->queue);
+    sendsync_set_timer(x->queue);
 }
 
 void sendsync_answer(struct sendsync *x) {
@@ -166,6 +166,8 @@ static void expired(struct sendsync *x) {
 
 static void tick(void *arg) {
     struct sendsyncs *q = arg;
+    if (q->refused_ms <= now_ms(q))
+        sendsync_master_refuse(q);
     for (struct sendsync *x = q->first, *next; x; x = next) {
         next = x->next;
         if (x->deadline_ms <= now_ms(q)) {
@@ -175,13 +177,13 @@ static void tick(void *arg) {
             loop_work_queue(q->env->role->loop, &x->work);
         }
     }
-    set_timer(q);
+    sendsync_set_timer(q);
 }
 
 /* ---- the whole ---- */
 
 void sendsyncs_open(struct sendsyncs *q, const struct api_env *env, struct pool *pool) {
-    *q = (struct sendsyncs){.env = env, .pool = pool};
+    *q = (struct sendsyncs){.env = env, .pool = pool, .refused_ms = UINT64_MAX};
     loop_timer_init(&q->timer, tick, q);
 }
 
@@ -197,6 +199,9 @@ void sendsync_peer_gone(struct sendsyncs *q, struct peer *p) {
         if (x->peer == p)
             sendsync_drop(x);
     }
+    for (uint32_t i = q->refused_count; i-- > 0;)
+        if (q->refused[i].peer == p)
+            q->refused[i] = q->refused[--q->refused_count];
 }
 
 void sendsync_local_gone(struct sendsyncs *q, uint32_t number) {

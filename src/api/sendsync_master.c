@@ -133,13 +133,39 @@ static size_t read_id(char id[SENDSYNC_ID_BYTES], const struct message *m) {
     return (size_t)(blank - begin) + 1;
 }
 
-/* No slot: the words go at once, or the command itself is refused, which a real worker does not read. */
-static bool refuse_at_once(struct peer *p, const char *id) {
-    char text[SENDSYNC_ID_BYTES + 96];
+static enum err tell_refused(const struct sendsync_refused *r) {
+    char text[sizeof r->id + 96];
     struct text t;
     text_init(&t, text, sizeof text);
-    text_format(&t, "%s Error 3000 - Cluster: too many messages for daemons of the master: ask again", id);
-    return session_request(&p->link.session, "sendsyn_err", t.buf, t.len, NULL, NULL, NULL) == E_OK;
+    text_format(&t, "%s Error 3000 - Cluster: too many messages for daemons of the master: ask again", r->id);
+    return session_request(&r->peer->link.session, "sendsyn_err", t.buf, t.len, NULL, NULL, NULL);
+}
+
+void sendsync_master_refuse(struct sendsyncs *q) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < q->refused_count; i++) {
+        struct sendsync_refused *r = &q->refused[i];
+        enum err err = tell_refused(r);
+        if (err == E_OK)
+            link_kick(&r->peer->link);
+        if (err == E_POOL || err == E_SPACE)
+            q->refused[kept++] = *r;
+    }
+    q->refused_count = kept;
+    q->refused_ms = kept ? q->env->role->loop->now_ms + SENDSYNC_RETRY_MS : UINT64_MAX;
+}
+
+/* No slot: its program is to be told, or the command itself is refused, which a real worker does not read:
+ * its program would wait for ten minutes. */
+static bool refuse(struct sendsyncs *q, struct peer *p, const char *id) {
+    struct sendsync_refused *r = &q->refused[q->refused_count];
+    if (q->refused_count == SENDSYNC_REFUSED_MAX || !text_copy(r->id, sizeof r->id, id, strlen(id)))
+        return false;
+    r->peer = p;
+    q->refused_count++;
+    sendsync_master_refuse(q);
+    sendsync_set_timer(q);
+    return true;
 }
 
 void sendsync_from_peer(struct sendsyncs *q, struct peer *p, const struct message *m) {
@@ -148,7 +174,7 @@ void sendsync_from_peer(struct sendsyncs *q, struct peer *p, const struct messag
     struct wazuh_error w;
     size_t base = read_id(id, m);
     struct sendsync *x = base ? sendsync_new(q, p, 0) : NULL;
-    if (!base || (!x && !refuse_at_once(p, id))) {
+    if (!base || (!x && !refuse(q, p, id))) {
         wazuh_error_set(&w, WAZUH_CLUSTER_ERROR, 3000, base ? "too many messages" : "no program is named");
         session_reply_error(s, m->counter, &w);
         return;

@@ -493,6 +493,55 @@ TEST(one_worker_does_not_take_all) {
     close(door);
 }
 
+/* More at once than there is room for words either: a real worker's program hears of nothing else. */
+TEST(everybody_who_found_no_room_is_told) {
+    enum { TOO_MANY = REQUESTS_PER_SESSION + 20 };
+    static uint32_t counters[TOO_MANY];
+    bool told_of[TOO_MANY] = {false};
+    char text[32];
+    unsigned count = 0, replies = 0, number;
+    open_node();
+    int w = join(0), door = listen_on("queue/sockets/remote");
+    for (unsigned i = 0; i < SLOTS / 2; i++)
+        ask(w, "1 {\"daemon_name\":\"remoted\",\"message\":{}}");
+    for (unsigned i = 0; i < TOO_MANY; i++)
+        say(w, 5, SENDSYNC, text, (size_t)snprintf(text, sizeof text, "%u {}", 1000 + i));
+    for (unsigned told_n = 0; told_n < TOO_MANY;) {
+        uint8_t head[20];
+        get_all(w, head, 20);
+        heard_n = be32_load(head + 4);
+        get_all(w, heard, heard_n);
+        heard[heard_n] = '\0';
+        if (!memcmp(head + 8, OK, 12)) {
+            replies++;
+        } else {
+            CHECK(!memcmp(head + 8, BAD, 12));
+            CHECK(sscanf(heard, "%u Error 3000 - ", &number) == 1 && number - 1000 < TOO_MANY);
+            CHECK(!told_of[number - 1000]);
+            told_of[number - 1000] = true;
+            counters[count++] = be32_load(head);
+            told_n++;
+        }
+        if (count == REQUESTS_PER_SESSION || told_n == TOO_MANY) { /* now it answers */
+            for (unsigned i = 0; i < count; i++)
+                say(w, counters[i], OK, "", 0);
+            count = 0;
+            later(SENDSYNC_RETRY_MS);
+        }
+    }
+    turn(3);
+    CHECK_INT(replies, TOO_MANY);
+    CHECK_INT(q.refused_count, 0);
+    for (unsigned i = 0; i < TOO_MANY; i++)
+        say(w, 5, SENDSYNC, text, (size_t)snprintf(text, sizeof text, "%u {}", 1000 + i));
+    CHECK(q.refused_count > 0);
+    close(w); /* nobody is told who is gone */
+    turn(5);
+    CHECK_INT(q.refused_count, 0);
+    CHECK_INT(slots->used, 0);
+    close(door);
+}
+
 /* No sender, no room: the answer waits, and is not lost. */
 TEST(an_answer_that_finds_no_sender) {
     static char answer[50000];
