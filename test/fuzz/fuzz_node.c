@@ -10,6 +10,7 @@
 #include "app/node.h"
 #include "base/bytes.h"
 #include "test/sim/sim_agent_words.h"
+#include "test/sim/sim_api_words.h"
 #include "test/sim/sim_guest.h"
 
 #include <ftw.h>
@@ -34,7 +35,7 @@ struct fuzz {
     struct sim_net net;
     struct sys sys;
     struct sim_host *host;
-    struct sim_guest guest, local;
+    struct sim_guest guest, local, asker; /* the peer, a program that comes and goes, one that waits */
     struct node *node;
     struct cluster_config config;
     struct input in;
@@ -44,8 +45,9 @@ struct fuzz {
     uint32_t asked[8]; /* counters of the node's requests without reply, the oldest first */
     char asked_for[8][13];
     unsigned asked_count;
-    char task[64];   /* the node's last task id */
-    char string[16]; /* ... and of a string of ours */
+    char task[64];     /* the node's last task id */
+    char asked_by[65]; /* ... and what it called its last dapi or sendsync */
+    char string[16];   /* ... and of a string of ours */
     const char *version;
     bool edited; /* a local program was let in, which may do more */
 };
@@ -151,6 +153,9 @@ static void listen_to_node(void) {
             memcpy(f.string, f.heard.bytes, f.heard.n + 1);
         if (f.heard.counter >= 1000 && f.heard.counter < f.guest.counter)
             continue; /* a reply to us */
+        if (strcmp(f.heard.command, "dapi") == 0 || strcmp(f.heard.command, "sendsync") == 0)
+            snprintf(f.asked_by, sizeof f.asked_by, "%.*s", (int)strcspn((char *)f.heard.bytes, " "),
+                     (char *)f.heard.bytes);
         if (f.asked_count == 8) {
             memmove(f.asked, f.asked + 1, sizeof f.asked - sizeof *f.asked);
             memmove(f.asked_for, f.asked_for + 1, sizeof f.asked_for - sizeof *f.asked_for);
@@ -407,6 +412,104 @@ static void act_of_agents(bool of_worker, uint8_t op) {
     }
 }
 
+/* ---- the API ---- */
+
+/* In the name of the last request; or of another. */
+static void with_id(const char *command, struct text *t, bool lie) {
+    static char all[70000];
+    int n =
+        snprintf(all, sizeof all, "%s %.*s", lie ? "1234" : f.asked_by, (int)min_size(t->len, 60000), t->buf);
+    guest_ask(&f.guest, command, all, (size_t)n);
+}
+
+static void peer_about_api(bool of_worker, uint8_t op) {
+    static char buf[70000];
+    struct text t;
+    text_init(&t, buf, sizeof buf);
+    switch (op & 3) {
+    case 0:
+        text_format(&t, "%u ", byte() % 4);
+        api_words_request(byte, &t);
+        guest_ask(&f.guest, "dapi", t.buf, t.len);
+        break;
+    case 1:
+        api_words_answer(byte, &t);
+        send_string(&t, byte() != 7);
+        text_init(&t, buf, sizeof buf);
+        text_str(&t, f.string);
+        with_id(op & 4 && of_worker ? "sendsyn_res" : "dapi_res", &t, byte() == 7);
+        break;
+    case 2:
+        api_words_answer(byte, &t);
+        with_id(op & 4 && of_worker ? "sendsyn_err" : "dapi_err", &t, byte() == 7);
+        break;
+    default: /* who says it a master does not look at */
+        text_format(&t, "%u ", byte() % 4);
+        api_words_sendsync(byte, &t);
+        guest_ask(&f.guest, "sendsync", t.buf, t.len);
+        f.edited = true;
+    }
+}
+
+/* It asks, and waits for what comes. */
+static void program_about_api(uint8_t op) {
+    static const char *const nodes[] = {"fw_all_nodes ", "peer ", "nosuch ", ""};
+    static char buf[70000];
+    struct text t;
+    text_init(&t, buf, sizeof buf);
+    if (f.asker.fd < 0 || f.asker.closed || byte() % 8 == 0) {
+        guest_connect_local(&f.asker, f.local_path);
+        run(5);
+    }
+    switch (op & 7) {
+    case 0:
+    case 1:
+    case 2:
+        api_words_request(byte, &t);
+        guest_ask(&f.asker, "dapi", t.buf, t.len);
+        break;
+    case 3:
+        text_str(&t, nodes[byte() % 4]);
+        api_words_request(byte, &t);
+        guest_ask(&f.asker, "dapi_fwd", t.buf, t.len);
+        break;
+    case 4:
+    case 5:
+        api_words_sendsync(byte, &t);
+        guest_ask(&f.asker, op & 8 ? "sendasync" : "sendsync", t.buf, t.len);
+        break;
+    case 6:
+        text_format(&t, "%s %s", byte() & 1 ? "etc/rules/a.xml" : "etc/precious", nodes[byte() % 4]);
+        guest_ask(&f.asker, "send_file", t.buf, t.len);
+        break;
+    default:
+        guest_ask_text(&f.asker, "get_hash", "");
+    }
+    run(5);
+}
+
+/* What came is taken as real programs do, or not. */
+static void program_hears(bool well) {
+    while (f.asker.fd >= 0 && guest_hear(&f.asker, &f.heard)) {
+        if (strcmp(f.heard.command, "ok") == 0 || strcmp(f.heard.command, "err") == 0)
+            continue;
+        const char *text = strcmp(f.heard.command, "new_str") == 0 ? "77" : "fine";
+        guest_say(&f.asker, f.heard.counter, well ? "ok" : "err", text, strlen(text));
+        run(5);
+    }
+}
+
+static void act_of_api(bool of_worker, uint8_t op) {
+    if (op < 0xb0)
+        peer_about_api(of_worker, op);
+    else if (op < 0xba)
+        program_about_api(op);
+    else if (op < 0xbf)
+        program_hears(op < 0xbe);
+    else
+        guest_close(&f.asker);
+}
+
 /* What must hold whatever was said. */
 static void agents_check(bool is_worker) {
     struct agent_store *a = &f.node->agent_store;
@@ -454,6 +557,11 @@ static void act(bool of_worker) {
     const uint8_t *payload;
     if (op >= 0xc0) {
         act_of_agents(of_worker, op);
+        pass(3);
+        return;
+    }
+    if (op >= 0xa0) {
+        act_of_api(of_worker, op);
         pass(3);
         return;
     }
@@ -556,6 +664,7 @@ static void open_node(bool is_worker) {
     strcpy(c->master, "10.0.0.1");
     strcpy(c->nodes_json, "[]");
     c->port = 1516;
+    strcpy(c->services, "none");
     strcpy(c->announced_version, f.version);
     struct node_setup setup = {&f.sys, NULL, c, f.root_fd, f.root, f.root, UINT32_MAX, UINT32_MAX, "fuzz"};
     need(node_open(f.node, &setup, &e) == E_OK);
@@ -579,13 +688,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t how = byte();
     bool is_worker = how & 1;
     folder_make();
-    f.task[0] = f.string[0] = '\0';
+    f.task[0] = f.string[0] = f.asked_by[0] = '\0';
     f.version = how & 8 ? "4.9.2" : "4.14.7";
     f.edited = false;
     sim_net_init(&f.net, 1800000000000000000);
     f.host = sim_host_add(&f.net, is_worker ? "10.0.0.2" : "10.0.0.1", 1, &f.sys);
     guest_init(&f.guest, &f.net, is_worker ? "10.0.0.1" : "10.0.0.2", KEY, 2);
     guest_init(&f.local, &f.net, "127.0.0.1", KEY, 3);
+    guest_init(&f.asker, &f.net, "127.0.0.1", KEY, 4);
     if (is_worker)
         guest_listen(&f.guest, 1516);
     open_node(is_worker);
@@ -596,12 +706,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (unsigned steps = 0; f.in.at < f.in.end && steps < STEPS_MAX && f.guest.fd >= 0; steps++)
             act(is_worker);
     }
+    guest_close(&f.asker);
     guest_close(&f.local);
     guest_close(&f.guest);
     run(how & 4 ? 10000 : 10);
     agents_check(is_worker);
     close_node();
     folder_check();
+    guest_fini(&f.asker);
     guest_fini(&f.local);
     guest_fini(&f.guest);
     sim_net_fini(&f.net);
