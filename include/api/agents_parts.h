@@ -103,7 +103,7 @@ enum err agents_item(struct json_write *w, const struct json_doc *d, uint32_t se
 
 /* ---- the store (agents_rows.c) ---- */
 
-/* Submits t, a whole command of STORE_TEXT; done is called with c. */
+/* Submits t, a whole command of STORE_TEXT; done is called with c. Functions use agents_select. */
 void agents_ask(struct api_call *c, struct store_job *j, const struct text *t,
                 void (*done)(void *arg, struct store_job *j));
 /* Did the job go well, and are its rows read (agents_rows)? Else *why: 2005 nobody is there, 2007 it failed.
@@ -117,9 +117,10 @@ enum err agents_answered(struct api_call *c, const struct store_job *j, bool *cu
 #define AGENTS_IDS_SMALL 64u
 #define AGENTS_ID_MARK 0x80000000u /* in what the caller keeps, his own; ids end below */
 struct agents_ids {
-    uint32_t *id;    /* in order, each once; then, at the front, those that the caller keeps */
-    uint32_t count;  /* of them */
-    uint32_t at_end; /* as many were named */
+    const char *actions; /* text_item list: what one must be permitted to be told of */
+    uint32_t *id;        /* in order, each once; then, at the front, those that the caller keeps */
+    uint32_t count;      /* of them */
+    uint32_t at_end;     /* as many were named */
     uint32_t at, chunk_end, kept, denied;
     bool any_allowed; /* one at least may be told of, were it as unknown */
     bool quiet;       /* the caller's: unknown ones are not told as failed */
@@ -128,24 +129,42 @@ struct agents_ids {
     uint8_t *window; /* of more than AGENTS_IDS_SMALL; NULL: none */
     uint32_t small[AGENTS_IDS_SMALL];
 };
+/* How they are looked up, AGENTS_CHUNK at a time: "select id a,(permitted) b<more> from agent ...". */
+struct agents_look {
+    const char *more; /* columns besides: ",version c" */
+    /* One that is there and permitted. It may be kept: ids->id[ids->kept++] = id. */
+    void (*found)(struct api_call *c, const struct json_doc *d, uint32_t id);
+    void (*done)(struct api_call *c); /* those that were kept are the list now */
+};
+
+/* What the state of every function about agents or groups begins with. */
+#define AGENTS_TEXT_BYTES 3800u
+struct agents_state {
+    struct store_job job; /* the question under way, one at a time */
+    enum err (*row)(void *arg, const struct json_doc *d, struct wazuh_error *why);
+    void (*done)(struct api_call *c);
+    bool may_be_cut; /* the function's: it asks again for what is not in a reply that was cut */
+    bool was_cut;
+    const struct agents_look *look;
+    struct agents_ids ids;
+    char text[AGENTS_TEXT_BYTES]; /* of the question */
+};
+/* Memory for a question: behind the ids in their window if there is more, else s->text. */
+void agents_question(struct agents_state *s, struct text *t);
+/* Asks the store the question in t. row, which gets c, is called for each row, and done after the last one.
+ * Or the call fails: with row's error, 2009 (a reply was cut), 1000 (t was), 2005 to 2007 (the store). */
+void agents_select(struct api_call *c, const struct text *t,
+                   enum err (*row)(void *arg, const struct json_doc *d, struct wazuh_error *why),
+                   void (*done)(struct api_call *c));
+/* The cancel of a function that holds no more than this. */
+void agents_cancel(struct api_call *c);
+
 /* false: there are too many, or no window is free (*why). */
-bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, struct wazuh_error *why);
-void agents_ids_close(struct agents_ids *ids);
-/* Takes some ids of the request; what is no id is told as failed. true: all are read and put in order. */
-bool agents_ids_read(struct agents_ids *ids, struct api_call *c, const char *actions);
-/* The next AGENTS_CHUNK to be looked up: "global sql select id a,(permitted) b<more> from agent where id in
- * (...) order by id". Each row of the reply goes to agents_ids_row, which tells as failed those before it,
- * and itself when it is denied; true: it may be kept, as ids->id[ids->kept++] = id. After the last row
- * agents_ids_chunk_end; true: all were looked up, and those that were kept are the list. */
-enum err agents_ids_sql(struct agents_ids *ids, const struct api_call *c, const char *actions,
-                        const char *more, struct text *t);
-bool agents_ids_row(struct agents_ids *ids, struct api_call *c, const char *actions, const struct json_doc *d,
-                    uint32_t *id);
-bool agents_ids_chunk_end(struct agents_ids *ids, struct api_call *c, const char *actions);
-/* When every one was denied and somebody is to be told, that is the answer (4000): true, it is written. */
-bool agents_ids_all_denied(const struct agents_ids *ids, struct api_call *c);
-/* Memory for a long SELECT behind the ids in their window; else buf. */
-void agents_ids_text(const struct agents_ids *ids, struct text *t, char *buf, size_t cap);
+bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, const char *actions,
+                     struct wazuh_error *why);
+/* Looks up those that the request names; what is no id, unknown (1701) or denied (4000) is told as failed.
+ * When every one is denied and somebody is to be told, that is the answer, and the call ends. */
+void agents_look_up(struct api_call *c, const struct agents_look *look);
 /* id with at least three digits. */
 const char *agents_id_words(char out[AGENT_ID_BYTES], uint32_t id);
 
@@ -158,9 +177,7 @@ bool group_argument(struct api_call *c, char name[GROUP_NAME_BYTES], struct wazu
 void agents_get_start(struct api_call *c);
 void agents_overview_start(struct api_call *c);
 void agents_in_group_start(struct api_call *c);
-void agents_get_cancel(struct api_call *c);
 void agents_summary_start(struct api_call *c);
-void agents_summary_cancel(struct api_call *c);
 void agents_reconnect_start(struct api_call *c);
 void agents_restart_start(struct api_call *c);
 void agents_restart_by_node_start(struct api_call *c);

@@ -42,8 +42,9 @@ struct api_function {
     bool is_async;                  /* the same */
     const struct result_kind *kind; /* of its answer, for a denial; NULL: WazuhResult */
     void (*start)(struct api_call *c);
-    void (*cancel)(struct api_call *c); /* nobody wants the answer: gives everything back, ends nothing. NULL:
-                                           it never waits but for api_call_step */
+    void (*cancel)(struct api_call *c); /* gives everything back, ends nothing: called once the call has
+                                           ended, in whatever way, c->result's text being whole or given up.
+                                           NULL: it holds nothing but c->timer */
 };
 
 #define API_STATE_BYTES 6144u /* a function's own memory while it waits */
@@ -69,7 +70,8 @@ static inline void *api_state(struct api_call *c) {
 
 /* step is called next turn of the loop. Cancelled by itself with the call. */
 void api_call_step(struct api_call *c, void (*step)(struct api_call *c));
-/* The answer is whole (result_close_... was called). The call is over: c must not be touched any more. */
+/* The answer is whole (result_close_... was called). The function's cancel is called. The call is over: c
+ * must not be touched any more. */
 void api_call_end(struct api_call *c);
 /* Instead of an answer this error, with this node's dapi_errors. */
 void api_call_fail(struct api_call *c, const struct wazuh_error *why);

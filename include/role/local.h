@@ -107,6 +107,8 @@ void local_look_soon(struct local_server *l);
 
 /* local_request.c: what a desk's link is opened with. */
 extern const struct session_events local_events;
+/* analysisd is asked to read its rules anew when the next integrity cycle is over: a worker's. */
+void local_reload_later(struct local_server *l);
 /* Is a reload wanted, and an integrity cycle over since? Then it begins. True while one is wanted. */
 bool local_reload_look(struct local_server *l);
 

@@ -19,14 +19,12 @@
     "\"parameters\": {\"extra_args\": [], \"alert\": {}}}"
 
 struct agents_command {
-    struct store_job job;
-    struct agents_ids ids;
-    const char *actions;
+    struct agents_state base;
     bool reconnects, is_listed, is_quiet, of_this_node, connected;
     int fd;           /* connected: open */
-    uint32_t sent;    /* of ids.id */
+    uint32_t sent;    /* of the ids */
     uint32_t last_id; /* of the pages so far */
-    char socket[128], text[3072];
+    char socket[128];
 };
 _Static_assert(sizeof(struct agents_command) <= API_STATE_BYTES, "the state of a call");
 
@@ -41,36 +39,17 @@ static const struct result_kind told_reconnect = {
     .none_msg = "Force reconnect command was not sent to any agent",
 };
 
-static void give_back(struct api_call *c) {
+void agents_command_cancel(struct api_call *c) {
     struct agents_command *k = api_state(c);
     struct sys *sys = c->env->role->sys;
-    agents_ids_close(&k->ids);
+    agents_cancel(c);
     if (k->connected)
         sys->close(sys, k->fd);
     k->connected = false;
-    loop_timer_stop(c->env->role->loop, &c->timer);
-}
-
-void agents_command_cancel(struct api_call *c) {
-    struct agents_command *k = api_state(c);
-    store_cancel(c->env->role->agents_env.store, &k->job);
-    give_back(c);
-}
-
-static void fail(struct api_call *c, const struct wazuh_error *why) {
-    give_back(c);
-    api_call_fail(c, why);
-}
-
-static void fail_words(struct api_call *c, int code, const char *words) {
-    struct wazuh_error why;
-    wazuh_error_set(&why, WAZUH_INTERNAL_ERROR, code, words);
-    fail(c, &why);
 }
 
 static void finish(struct api_call *c) {
     result_close_items(&c->result, UINT64_MAX, NULL);
-    give_back(c);
     api_call_end(c);
 }
 
@@ -127,9 +106,9 @@ static void send_some(struct api_call *c) {
     struct agents_command *k = api_state(c);
     struct loop *loop = c->env->role->loop;
     char words[AGENT_ID_BYTES], extra[200];
-    for (uint32_t i = 0; i < SENDS_PER_STEP && k->sent < k->ids.count; i++) {
-        uint32_t id = k->ids.id[k->sent] & ~AGENTS_ID_MARK;
-        int r = send_one(c, k->ids.id[k->sent]);
+    for (uint32_t i = 0; i < SENDS_PER_STEP && k->sent < k->base.ids.count; i++) {
+        uint32_t id = k->base.ids.id[k->sent] & ~AGENTS_ID_MARK;
+        int r = send_one(c, k->base.ids.id[k->sent]);
         if (r == -EAGAIN || r == -ENOBUFS) {
             loop_timer_init(&c->timer, send_later, c);
             loop_timer_set(loop, &c->timer, loop->now_ms + FULL_MS);
@@ -144,9 +123,9 @@ static void send_some(struct api_call *c) {
         json_str(result_item(&c->result), agents_id_words(words, id));
         result_item_end(&c->result);
     }
-    if (k->sent < k->ids.count)
+    if (k->sent < k->base.ids.count)
         api_call_step(c, send_some);
-    else if (k->is_listed || k->ids.count < AGENTS_IDS_SMALL)
+    else if (k->is_listed || k->base.ids.count < AGENTS_IDS_SMALL)
         finish(c);
     else
         next_page(c);
@@ -154,65 +133,24 @@ static void send_some(struct api_call *c) {
 
 /* ---- whom ---- */
 
-static enum err known_row(void *arg, const struct json_doc *d, struct wazuh_error *why) {
-    struct api_call *c = arg;
+static void found(struct api_call *c, const struct json_doc *d, uint32_t id) {
     struct agents_command *k = api_state(c);
+    struct agents_ids *ids = &k->base.ids;
     char status[16];
     size_t i = json_find(d, 0, "c"), n;
-    uint32_t id;
-    (void)why;
-    if (!agents_ids_row(&k->ids, c, k->actions, d, &id))
-        return E_OK;
     if (id == 0)
         tell_failed(c, id, 1703, NULL);
     else if (!i || json_copy_str(d, i, status, sizeof status, &n) != E_OK || strcmp(status, "active") != 0)
         tell_failed(c, id, 1707, NULL);
     else
-        k->ids.id[k->ids.kept++] = id | (is_old(d) ? AGENTS_ID_MARK : 0);
-    return E_OK;
+        ids->id[ids->kept++] = id | (is_old(d) ? AGENTS_ID_MARK : 0);
 }
 
-static void look_up(struct api_call *c);
-
-static void looked_up(void *arg, struct store_job *j) {
-    struct api_call *c = arg;
-    struct agents_command *k = api_state(c);
-    struct wazuh_error why;
-    bool cut;
-    if (agents_answered(c, j, &cut, known_row, &why) != E_OK)
-        fail(c, &why);
-    else if (cut)
-        fail_words(c, 2009, NULL);
-    else if (!agents_ids_chunk_end(&k->ids, c, k->actions))
-        look_up(c);
-    else if (agents_ids_all_denied(&k->ids, c)) {
-        give_back(c);
-        api_call_end(c);
-    } else {
-        api_call_step(c, send_some);
-    }
-}
-
-static void look_up(struct api_call *c) {
-    struct agents_command *k = api_state(c);
-    struct text t;
-    text_init(&t, k->text, sizeof k->text);
-    if (k->ids.at == k->ids.count)
-        looked_up(c, &(struct store_job){.reply = "ok []", .reply_n = 5});
-    else if (agents_ids_sql(&k->ids, c, k->actions, ",connection_status c,substr(version,1,31) d", &t) !=
-             E_OK)
-        fail_words(c, 1000, "The permissions of this user are too many for one question");
-    else
-        agents_ask(c, &k->job, &t, looked_up);
-}
-
-static void read_ids(struct api_call *c) {
-    struct agents_command *k = api_state(c);
-    if (agents_ids_read(&k->ids, c, k->actions))
-        look_up(c);
-    else
-        api_call_step(c, read_ids);
-}
+static const struct agents_look named = {
+    .more = ",connection_status c,substr(version,1,31) d",
+    .found = found,
+    .done = send_some,
+};
 
 /* ---- all active ones ---- */
 
@@ -220,57 +158,41 @@ static enum err page_row(void *arg, const struct json_doc *d, struct wazuh_error
     struct agents_command *k = api_state(arg);
     int64_t id;
     (void)why;
-    if (k->ids.count < AGENTS_IDS_SMALL && agents_row_number(d, 'a', &id)) {
+    if (k->base.ids.count < AGENTS_IDS_SMALL && agents_row_number(d, 'a', &id)) {
         k->last_id = (uint32_t)id;
-        k->ids.id[k->ids.count++] = k->last_id | (is_old(d) ? AGENTS_ID_MARK : 0);
+        k->base.ids.id[k->base.ids.count++] = k->last_id | (is_old(d) ? AGENTS_ID_MARK : 0);
     }
     return E_OK;
-}
-
-static void page_read(void *arg, struct store_job *j) {
-    struct api_call *c = arg;
-    struct wazuh_error why;
-    bool cut;
-    if (agents_answered(c, j, &cut, page_row, &why) != E_OK)
-        fail(c, &why);
-    else if (cut)
-        fail_words(c, 2009, NULL);
-    else
-        api_call_step(c, send_some);
 }
 
 static void next_page(struct api_call *c) {
     struct agents_command *k = api_state(c);
     const char *node = c->env->role->config->node_name;
     struct text t;
-    k->ids.count = k->sent = 0;
-    text_init(&t, k->text, sizeof k->text);
+    k->base.ids.count = k->sent = 0;
+    agents_question(&k->base, &t);
     text_str(&t, "global sql select id a,substr(version,1,31) d from agent where ");
-    enum err err = agents_sql_permitted(&t, &c->request, k->actions);
+    agents_sql_permitted(&t, &c->request, k->base.ids.actions);
     text_format(&t, " and id > %u and connection_status='active'", (unsigned)k->last_id);
     if (k->of_this_node) {
         text_str(&t, " and node_name=");
         agents_sql_literal(&t, "", node, strlen(node), "");
     }
     text_format(&t, " order by id limit %u", AGENTS_IDS_SMALL);
-    if (err != E_OK || t.cut)
-        fail_words(c, 1000, "The permissions of this user are too many for one question");
-    else
-        agents_ask(c, &k->job, &t, page_read);
+    agents_select(c, &t, page_row, send_some);
 }
 
 /* ---- the functions ---- */
 
-static struct agents_command *begin(struct api_call *c, const char *actions) {
+static struct agents_command *begin(struct api_call *c) {
     struct agents_command *k = api_state(c);
-    memset(k, 0, sizeof *k);
-    k->actions = actions;
+    *k = (struct agents_command){0};
     k->is_listed = c->request.agents == API_AGENTS_LISTED;
     k->is_quiet = !k->is_listed || c->request.broadcasting;
     return k;
 }
 
-static void run(struct api_call *c) {
+static void run(struct api_call *c, const char *actions) {
     struct agents_command *k = api_state(c);
     struct wazuh_error why;
     result_open_items(&c->result, k->reconnects ? &told_reconnect : &told_restart);
@@ -278,49 +200,48 @@ static void run(struct api_call *c) {
         finish(c);
         return;
     }
-    if (!agents_ids_open(&k->ids, c, &why)) {
-        fail(c, &why);
+    if (!agents_ids_open(&k->base.ids, c, actions, &why)) {
+        api_call_fail(c, &why);
         return;
     }
-    k->ids.quiet = k->is_quiet;
+    k->base.ids.quiet = k->is_quiet;
     snprintf(k->socket, sizeof k->socket, "%s/" AR_SOCKET, c->env->root_path);
     k->fd = c->env->role->sys->connect_datagram(c->env->role->sys, k->socket);
     k->connected = k->fd >= 0;
     if (!k->connected)
-        fail_words(c, 1010, k->socket);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1010, k->socket);
     else if (k->is_listed)
-        api_call_step(c, read_ids);
+        agents_look_up(c, &named);
     else
         next_page(c);
 }
 
 void agents_reconnect_start(struct api_call *c) {
-    begin(c, "agent:reconnect\0")->reconnects = true;
-    run(c);
+    begin(c)->reconnects = true;
+    run(c, "agent:reconnect\0");
 }
 
 void agents_restart_start(struct api_call *c) {
-    begin(c, "agent:restart\0");
-    run(c);
+    begin(c);
+    run(c, "agent:restart\0");
 }
 
 /* Those that report to this node; who reports elsewhere, or is not there, is nobody's mistake. */
 void agents_restart_by_node_start(struct api_call *c) {
-    struct agents_command *k = begin(c, "agent:restart\0");
+    struct agents_command *k = begin(c);
     struct wazuh_error w;
     k->is_quiet = true;
     k->of_this_node = !k->is_listed;
     if (rbac_allows(&c->request, "cluster:read", "node:id", c->env->role->config->node_name, NULL)) {
-        run(c);
+        run(c, "agent:restart\0");
         return;
     }
     rbac_denied(&w, "node:id");
-    fail(c, &w);
+    api_call_fail(c, &w);
 }
 
 /* agent:read as well: what may not be seen is not restarted either. */
 void agents_restart_by_group_start(struct api_call *c) {
-    struct agents_command *k = begin(c, "agent:read\0agent:restart\0");
-    k->is_quiet = true;
-    run(c);
+    begin(c)->is_quiet = true;
+    run(c, "agent:read\0agent:restart\0");
 }

@@ -11,13 +11,11 @@
 
 #include <string.h>
 
-#define TEXT_BYTES 3800u /* one question */
-#define RANGE 4096u      /* rows that one question looks through */
+#define RANGE 4096u /* rows that one question looks through */
 
 struct agents_get {
-    struct store_job job;
+    struct agents_state base;
     struct agents_wish wish;
-    struct agents_ids ids;
     bool is_listed, is_plain;
     bool is_ranged;          /* chunks are ranges of ids */
     int64_t from, low, high; /* the next range begins behind from; this one is low to high */
@@ -30,7 +28,7 @@ struct agents_get {
     uint64_t chunk_skip, chunk_left, chunk_told;
     int64_t last_id;
     uint32_t rows; /* of the page that was read last */
-    char group[GROUP_NAME_BYTES], text[TEXT_BYTES];
+    char group[GROUP_NAME_BYTES];
 };
 _Static_assert(sizeof(struct agents_get) <= API_STATE_BYTES, "the state of a call");
 
@@ -39,23 +37,6 @@ static const struct result_kind told = {
     .some_msg = "Some agents information was not returned",
     .none_msg = "No agent information was returned",
 };
-
-void agents_get_cancel(struct api_call *c) {
-    struct agents_get *g = api_state(c);
-    store_cancel(c->env->role->agents_env.store, &g->job);
-    agents_ids_close(&g->ids);
-}
-
-static void fail(struct api_call *c, const struct wazuh_error *why) {
-    agents_ids_close(&((struct agents_get *)api_state(c))->ids);
-    api_call_fail(c, why);
-}
-
-static void fail_words(struct api_call *c, int code, const char *words) {
-    struct wazuh_error why;
-    wazuh_error_set(&why, WAZUH_INTERNAL_ERROR, code, words);
-    fail(c, &why);
-}
 
 static void finish(struct api_call *c) {
     struct agents_get *g = api_state(c);
@@ -68,7 +49,6 @@ static void finish(struct api_call *c) {
         json_close(&c->result.w, '}');
         result_close_plain(&c->result);
     }
-    agents_ids_close(&g->ids);
     api_call_end(c);
 }
 
@@ -78,7 +58,7 @@ static void next_chunk(struct api_call *c);
 static void ask_page(struct api_call *c);
 
 static void begin_where(struct agents_get *g, struct text *t, const char *select, bool distinct) {
-    agents_ids_text(&g->ids, t, g->text, sizeof g->text);
+    agents_question(&g->base, t);
     text_format(t, "global sql select %s%s", distinct ? "distinct " : "", select);
 }
 
@@ -86,18 +66,12 @@ static void begin_where(struct agents_get *g, struct text *t, const char *select
 static enum err add_where(struct agents_get *g, struct text *t, struct wazuh_error *why) {
     text_str(t, " from agent where ");
     if (g->is_listed) {
-        agents_sql_ids(t, g->ids.id + g->ids.at, g->chunk);
+        agents_sql_ids(t, g->base.ids.id + g->base.ids.at, g->chunk);
         text_str(t, " and ");
     }
     if (g->is_ranged)
         text_format(t, "id between %lld and %lld and ", (long long)g->low, (long long)g->high);
     return agents_sql_where(t, &g->wish, why);
-}
-
-static enum err too_long(const struct text *t, struct wazuh_error *why) {
-    if (t->cut)
-        wazuh_error_set(why, WAZUH_INTERNAL_ERROR, 1000, "The question is too long for the agent store");
-    return t->cut ? E_LIMIT : E_OK;
 }
 
 /* By id: behind the last page. */
@@ -138,7 +112,7 @@ static enum err page_sql(struct agents_get *g, struct text *t, struct wazuh_erro
                         (unsigned long long)(g->chunk_skip + g->chunk_told));
         }
     }
-    return err == E_OK ? too_long(t, why) : err;
+    return err;
 }
 
 static enum err row(void *arg, const struct json_doc *d, struct wazuh_error *why) {
@@ -168,18 +142,11 @@ static enum err row(void *arg, const struct json_doc *d, struct wazuh_error *why
     return E_OK;
 }
 
-static void page_read(void *arg, struct store_job *j) {
-    struct api_call *c = arg;
+static void page_read(struct api_call *c) {
     struct agents_get *g = api_state(c);
-    struct wazuh_error why;
-    bool cut;
-    g->rows = 0;
-    if (agents_answered(c, j, &cut, row, &why) != E_OK) {
-        fail(c, &why);
-        return;
-    }
-    if (cut && g->rows == 0) {
-        fail_words(c, 2009, NULL); /* not even one row fits a reply */
+    bool cut = g->base.was_cut;
+    if (cut && g->rows == 0) { /* not even one row fits a reply */
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 2009, NULL);
         return;
     }
     if (cut && g->rows > 1)
@@ -187,7 +154,7 @@ static void page_read(void *arg, struct store_job *j) {
     if (!g->rows || g->chunk_told == g->chunk_left) {
         g->left -= g->left == UINT64_MAX ? 0 : g->chunk_told;
         g->skip -= g->chunk_skip;
-        g->ids.at += g->chunk;
+        g->base.ids.at += g->chunk;
         next_chunk(c);
         return;
     }
@@ -201,10 +168,11 @@ static void ask_page(struct api_call *c) {
     uint64_t rest = g->chunk_left - g->chunk_told;
     if (g->page > rest)
         g->page = (uint32_t)rest;
+    g->rows = 0;
     if (page_sql(g, &t, &why) != E_OK)
-        fail(c, &why);
+        api_call_fail(c, &why);
     else
-        agents_ask(c, &g->job, &t, page_read);
+        agents_select(c, &t, row, page_read);
 }
 
 /* ---- counting ---- */
@@ -230,17 +198,8 @@ static bool take_range(struct agents_get *g) {
     return true;
 }
 
-static void counted(void *arg, struct store_job *j) {
-    struct api_call *c = arg;
+static void counted(struct api_call *c) {
     struct agents_get *g = api_state(c);
-    struct wazuh_error why;
-    bool cut;
-    g->chunk_left = 0;
-    g->has_edge = false;
-    if (agents_answered(c, j, &cut, count_row, &why) != E_OK) {
-        fail(c, &why);
-        return;
-    }
     if (g->is_ranged && !take_range(g)) {
         finish(c);
         return;
@@ -258,7 +217,7 @@ static void counted(void *arg, struct store_job *j) {
         return;
     }
     g->skip -= g->chunk_skip;
-    g->ids.at += g->chunk;
+    g->base.ids.at += g->chunk;
     next_chunk(c);
 }
 
@@ -267,7 +226,7 @@ static void counted(void *arg, struct store_job *j) {
 static enum err count_range_sql(struct agents_get *g, struct text *t, struct wazuh_error *why) {
     bool down = g->wish.is_descending;
     char way = down ? '<' : '>';
-    agents_ids_text(&g->ids, t, g->text, sizeof g->text);
+    agents_question(&g->base, t);
     text_format(t, "global sql select (select count(*) from agent where id %c %lld and id %c= edge and ", way,
                 (long long)g->from, down ? '>' : '<');
     enum err err = agents_sql_where(t, &g->wish, why);
@@ -276,7 +235,7 @@ static enum err count_range_sql(struct agents_get *g, struct text *t, struct waz
         ") a,edge b from (select %s(id) edge from (select id from agent where id %c %lld order by id%s"
         " limit %u))",
         down ? "min" : "max", way, (long long)g->from, down ? " desc" : "", RANGE);
-    return err == E_OK ? too_long(t, why) : err;
+    return err;
 }
 
 static enum err count_sql(struct agents_get *g, struct text *t, struct wazuh_error *why) {
@@ -290,7 +249,7 @@ static enum err count_sql(struct agents_get *g, struct text *t, struct wazuh_err
     enum err err = add_where(g, t, why);
     if (g->wish.distinct)
         text_char(t, ')');
-    return err == E_OK ? too_long(t, why) : err;
+    return err;
 }
 
 /* Without a list everything is one chunk, or a range is. */
@@ -300,73 +259,40 @@ static void next_chunk(struct api_call *c) {
     struct text t;
     bool more = g->chunk == 0 || g->is_ranged;
     if (g->is_listed) {
-        uint32_t rest = g->ids.count - g->ids.at;
-        g->chunk = g->ids.count <= AGENTS_AT_ONCE ? rest : rest < AGENTS_CHUNK ? rest : AGENTS_CHUNK;
+        uint32_t rest = g->base.ids.count - g->base.ids.at;
+        g->chunk = g->base.ids.count <= AGENTS_AT_ONCE ? rest : rest < AGENTS_CHUNK ? rest : AGENTS_CHUNK;
         more = rest > 0;
     } else {
         g->chunk = 1;
     }
+    g->chunk_left = 0;
+    g->has_edge = false;
     if (!more)
         finish(c);
     else if (count_sql(g, &t, &why) != E_OK)
-        fail(c, &why);
+        api_call_fail(c, &why);
     else
-        agents_ask(c, &g->job, &t, counted);
+        agents_select(c, &t, count_row, counted);
 }
 
 /* ---- agents named one by one ---- */
 
-static void look_up(struct api_call *c);
-
-static enum err known_row(void *arg, const struct json_doc *d, struct wazuh_error *why) {
-    struct api_call *c = arg;
-    struct agents_get *g = api_state(c);
-    uint32_t id;
-    (void)why;
-    if (agents_ids_row(&g->ids, c, g->wish.actions, d, &id))
-        g->ids.id[g->ids.kept++] = id;
-    return E_OK;
+static void found(struct api_call *c, const struct json_doc *d, uint32_t id) {
+    struct agents_ids *ids = &((struct agents_get *)api_state(c))->base.ids;
+    (void)d;
+    ids->id[ids->kept++] = id;
 }
 
-static void looked_up(void *arg, struct store_job *j) {
-    struct api_call *c = arg;
-    struct agents_get *g = api_state(c);
-    struct wazuh_error why;
-    bool cut;
-    if (agents_answered(c, j, &cut, known_row, &why) != E_OK)
-        fail(c, &why);
-    else if (cut)
-        fail_words(c, 2009, NULL);
-    else if (!agents_ids_chunk_end(&g->ids, c, g->wish.actions))
-        look_up(c);
-    else if (agents_ids_all_denied(&g->ids, c)) {
-        agents_ids_close(&g->ids);
-        api_call_end(c);
-    } else if (g->ids.count > AGENTS_AT_ONCE && (g->wish.has_order || g->wish.distinct))
-        fail_words(c, 1000, "This node sorts at most 1000 agents that are named one by one");
+static void found_all(struct api_call *c) {
+    const struct agents_get *g = api_state(c);
+    if (g->base.ids.count > AGENTS_AT_ONCE && (g->wish.has_order || g->wish.distinct))
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
+                        "This node sorts at most 1000 agents that are named one by one");
     else
         next_chunk(c);
 }
 
-static void look_up(struct api_call *c) {
-    struct agents_get *g = api_state(c);
-    struct text t;
-    agents_ids_text(&g->ids, &t, g->text, sizeof g->text);
-    if (g->ids.at == g->ids.count)
-        looked_up(c, &(struct store_job){.reply = "ok []", .reply_n = 5});
-    else if (agents_ids_sql(&g->ids, c, g->wish.actions, "", &t) != E_OK)
-        fail_words(c, 1000, "The question is too long for the agent store");
-    else
-        agents_ask(c, &g->job, &t, looked_up);
-}
-
-static void read_ids(struct api_call *c) {
-    struct agents_get *g = api_state(c);
-    if (agents_ids_read(&g->ids, c, g->wish.actions))
-        look_up(c);
-    else
-        api_call_step(c, read_ids);
-}
+static const struct agents_look named = {.more = "", .found = found, .done = found_all};
 
 /* ---- the functions ---- */
 
@@ -374,17 +300,17 @@ static void read_ids(struct api_call *c) {
 static bool is_everyone(struct agents_get *g) {
     struct wazuh_error why;
     struct text t;
-    text_init(&t, g->text, sizeof g->text);
+    agents_question(&g->base, &t);
     return agents_sql_where(&t, &g->wish, &why) == E_OK &&
-           (strcmp(g->text, "1") == 0 || strcmp(g->text, "1 and (1)") == 0);
+           (strcmp(t.buf, "1") == 0 || strcmp(t.buf, "1 and (1)") == 0);
 }
 
 static void start(struct api_call *c, const char *actions, const char *group, bool by_version) {
     struct agents_get *g = api_state(c);
     struct wazuh_error why;
     if (agents_wish_read(&g->wish, &c->request, actions, group, by_version, &why) != E_OK ||
-        (g->is_listed && !agents_ids_open(&g->ids, c, &why))) {
-        fail(c, &why);
+        (g->is_listed && !agents_ids_open(&g->base.ids, c, actions, &why))) {
+        api_call_fail(c, &why);
         return;
     }
     g->skip = g->wish.offset;
@@ -393,7 +319,7 @@ static void start(struct api_call *c, const char *actions, const char *group, bo
     g->from = g->wish.is_descending ? (int64_t)AGENT_ID_MAX + 1 : -1;
     if (g->is_listed) {
         result_open_items(&c->result, &told);
-        api_call_step(c, read_ids);
+        agents_look_up(c, &named);
         return;
     }
     if (g->is_plain) {
@@ -409,7 +335,7 @@ static void start(struct api_call *c, const char *actions, const char *group, bo
 
 static struct agents_get *begin(struct api_call *c) {
     struct agents_get *g = api_state(c);
-    memset(g, 0, offsetof(struct agents_get, text));
+    *g = (struct agents_get){.base.may_be_cut = true};
     return g;
 }
 
@@ -426,7 +352,7 @@ void agents_in_group_start(struct api_call *c) {
     if (group_argument(c, g->group, &why)) {
         start(c, "agent:read\0", g->group, true);
     } else if (why.code != 4000) {
-        fail(c, &why);
+        api_call_fail(c, &why);
     } else {
         text_copy(ids, GROUP_NAME_BYTES, g->group, strlen(g->group));
         ids[strlen(ids) + 1] = '\0';

@@ -9,10 +9,11 @@
 
 #define IDS_PER_STEP 2000u
 
-bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, struct wazuh_error *why) {
+bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, const char *actions,
+                     struct wazuh_error *why) {
     const struct api_request *r = &c->request;
     struct pool *windows = c->env->role->shared.windows;
-    *ids = (struct agents_ids){.windows = windows, .id = ids->small};
+    *ids = (struct agents_ids){.windows = windows, .id = ids->small, .actions = actions};
     if (r->agent_count <= AGENTS_IDS_SMALL)
         return true;
     if (r->agent_count > windows->size / sizeof *ids->id) {
@@ -27,20 +28,22 @@ bool agents_ids_open(struct agents_ids *ids, const struct api_call *c, struct wa
     return ids->window != NULL;
 }
 
-void agents_ids_close(struct agents_ids *ids) {
-    if (ids->window)
-        pool_give(ids->windows, ids->window);
-    ids->window = NULL;
-    ids->count = 0;
+void agents_cancel(struct api_call *c) {
+    struct agents_state *s = api_state(c);
+    store_cancel(c->env->role->agents_env.store, &s->job);
+    if (s->ids.window)
+        pool_give(s->ids.windows, s->ids.window);
+    s->ids.window = NULL;
 }
 
-void agents_ids_text(const struct agents_ids *ids, struct text *t, char *buf, size_t cap) {
+void agents_question(struct agents_state *s, struct text *t) {
+    const struct agents_ids *ids = &s->ids;
     size_t used = ids->count * sizeof *ids->id;
-    if (ids->window && ids->windows->size - used > cap) {
+    if (ids->window && ids->windows->size - used > sizeof s->text) {
         size_t room = ids->windows->size - used;
         text_init(t, (char *)ids->window + used, room < (48u << 10) ? room : 48u << 10);
     } else {
-        text_init(t, buf, cap);
+        text_init(t, s->text, sizeof s->text);
     }
 }
 
@@ -95,10 +98,10 @@ static void tell_denied(struct agents_ids *ids, struct api_call *c, const char *
     result_failed(&c->result, id, &w);
 }
 
-static void tell_unknown(struct agents_ids *ids, struct api_call *c, const char *actions, const char *id) {
+static void tell_unknown(struct agents_ids *ids, struct api_call *c, const char *id) {
     struct wazuh_error w;
-    for (; *actions; actions += strlen(actions) + 1)
-        if (!rbac_allows(&c->request, actions, "agent:id", id, "")) {
+    for (const char *action = ids->actions; *action; action += strlen(action) + 1)
+        if (!rbac_allows(&c->request, action, "agent:id", id, "")) {
             tell_denied(ids, c, id);
             return;
         }
@@ -109,79 +112,69 @@ static void tell_unknown(struct agents_ids *ids, struct api_call *c, const char 
     result_failed(&c->result, id, &w);
 }
 
-bool agents_ids_read(struct agents_ids *ids, struct api_call *c, const char *actions) {
+static void look_up(struct api_call *c);
+
+static void read_ids(struct api_call *c) {
+    struct agents_ids *ids = &((struct agents_state *)api_state(c))->ids;
     char text[API_ID_BYTES];
     uint32_t most = ids->window ? (uint32_t)(ids->windows->size / sizeof *ids->id) : AGENTS_IDS_SMALL;
     for (uint32_t i = 0; i < IDS_PER_STEP; i++) {
         const char *s = api_request_next_id(&c->request, &ids->read_at, text);
         if (!s || ids->count == most) {
             put_in_order(ids);
-            return true;
+            look_up(c);
+            return;
         }
         if (read_id(s, &ids->id[ids->count]))
             ids->count++;
         else
-            tell_unknown(ids, c, actions, s);
+            tell_unknown(ids, c, s);
     }
-    return false;
+    api_call_step(c, read_ids);
+}
+
+void agents_look_up(struct api_call *c, const struct agents_look *look) {
+    ((struct agents_state *)api_state(c))->look = look;
+    api_call_step(c, read_ids);
 }
 
 /* ---- looking up ---- */
 
-enum err agents_ids_sql(struct agents_ids *ids, const struct api_call *c, const char *actions,
-                        const char *more, struct text *t) {
-    uint32_t left = ids->count - ids->at, n = left < AGENTS_CHUNK ? left : AGENTS_CHUNK;
-    ids->chunk_end = ids->at + n;
-    text_str(t, "global sql select id a,(");
-    if (agents_sql_permitted(t, &c->request, actions) != E_OK)
-        return E_LIMIT;
-    text_format(t, ") b%s from agent where ", more);
-    agents_sql_ids(t, ids->id + ids->at, n);
-    text_str(t, " order by id");
-    return t->cut ? E_LIMIT : E_OK;
-}
-
 /* Those before id that no row came for. */
-static void skip_to(struct agents_ids *ids, struct api_call *c, const char *actions, int64_t id) {
+static void skip_to(struct agents_ids *ids, struct api_call *c, int64_t id) {
     char words[AGENT_ID_BYTES];
     while (ids->at < ids->chunk_end && ids->id[ids->at] < id)
-        tell_unknown(ids, c, actions, agents_id_words(words, ids->id[ids->at++]));
+        tell_unknown(ids, c, agents_id_words(words, ids->id[ids->at++]));
 }
 
-bool agents_ids_row(struct agents_ids *ids, struct api_call *c, const char *actions, const struct json_doc *d,
-                    uint32_t *id) {
+static enum err row(void *arg, const struct json_doc *d, struct wazuh_error *why) {
+    struct api_call *c = arg;
+    struct agents_state *s = api_state(c);
+    struct agents_ids *ids = &s->ids;
     char words[AGENT_ID_BYTES];
     int64_t n, permitted = 0;
+    (void)why;
     if (!agents_row_number(d, 'a', &n))
-        return false;
-    skip_to(ids, c, actions, n);
+        return E_OK;
+    skip_to(ids, c, n);
     if (ids->at == ids->chunk_end || ids->id[ids->at] != n)
-        return false; /* not one that was asked for */
-    *id = ids->id[ids->at++];
+        return E_OK; /* not one that was asked for */
+    uint32_t id = ids->id[ids->at++];
     agents_row_number(d, 'b', &permitted);
-    if (permitted)
+    if (permitted) {
         ids->any_allowed = true;
-    else
-        tell_denied(ids, c, agents_id_words(words, *id));
-    return permitted;
-}
-
-bool agents_ids_chunk_end(struct agents_ids *ids, struct api_call *c, const char *actions) {
-    skip_to(ids, c, actions, INT64_MAX);
-    if (ids->at < ids->count)
-        return false;
-    ids->count = ids->kept;
-    ids->at = 0;
-    return true;
+        s->look->found(c, d, id);
+    } else {
+        tell_denied(ids, c, agents_id_words(words, id));
+    }
+    return E_OK;
 }
 
 /* As many as there is room for are named in the error. */
-bool agents_ids_all_denied(const struct agents_ids *ids, struct api_call *c) {
+static void all_denied(const struct agents_ids *ids, struct api_call *c) {
     char names[2048], words[AGENT_ID_BYTES];
     struct wazuh_error w;
     struct text t;
-    if (!ids->denied || ids->any_allowed || c->request.broadcasting)
-        return false;
     text_init(&t, names, sizeof names - 1);
     for (uint32_t i = 0; i < ids->at_end && t.len + AGENT_ID_BYTES < t.cap; i++) {
         text_str(&t, agents_id_words(words, ids->id[i]));
@@ -190,5 +183,41 @@ bool agents_ids_all_denied(const struct agents_ids *ids, struct api_call *c) {
     names[t.len] = '\0';
     rbac_denied(&w, "agent:id");
     result_exception(&c->result, &w, api_node_name(c), NULL, names);
-    return true;
+    api_call_end(c);
+}
+
+static void looked_up(struct api_call *c) {
+    struct agents_state *s = api_state(c);
+    struct agents_ids *ids = &s->ids;
+    skip_to(ids, c, INT64_MAX);
+    if (ids->at < ids->count) {
+        look_up(c);
+        return;
+    }
+    ids->count = ids->kept;
+    ids->at = 0;
+    if (ids->denied && !ids->any_allowed && !c->request.broadcasting)
+        all_denied(ids, c);
+    else
+        s->look->done(c);
+}
+
+/* The next of them. */
+static void look_up(struct api_call *c) {
+    struct agents_state *s = api_state(c);
+    struct agents_ids *ids = &s->ids;
+    uint32_t left = ids->count - ids->at, n = left < AGENTS_CHUNK ? left : AGENTS_CHUNK;
+    struct text t;
+    ids->chunk_end = ids->at + n;
+    if (!n) { /* not one of the names was an id */
+        looked_up(c);
+        return;
+    }
+    agents_question(s, &t);
+    text_str(&t, "global sql select id a,(");
+    agents_sql_permitted(&t, &c->request, ids->actions);
+    text_format(&t, ") b%s from agent where ", s->look->more);
+    agents_sql_ids(&t, ids->id + ids->at, n);
+    text_str(&t, " order by id");
+    agents_select(c, &t, row, looked_up);
 }

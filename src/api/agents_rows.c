@@ -78,6 +78,30 @@ enum err agents_answered(struct api_call *c, const struct store_job *j, bool *cu
     return j->err;
 }
 
+static void answered(void *arg, struct store_job *j) {
+    struct api_call *c = arg;
+    struct agents_state *s = api_state(c);
+    struct wazuh_error why;
+    if (agents_answered(c, j, &s->was_cut, s->row, &why) != E_OK)
+        api_call_fail(c, &why);
+    else if (s->was_cut && !s->may_be_cut)
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 2009, NULL);
+    else
+        s->done(c);
+}
+
+void agents_select(struct api_call *c, const struct text *t,
+                   enum err (*row)(void *arg, const struct json_doc *d, struct wazuh_error *why),
+                   void (*done)(struct api_call *c)) {
+    struct agents_state *s = api_state(c);
+    s->row = row;
+    s->done = done;
+    if (t->cut)
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, "The question is too long for the agent store");
+    else
+        agents_ask(c, &s->job, t, answered);
+}
+
 static size_t member(const struct json_doc *d, char name) {
     const char key[] = {name, '\0'};
     return json_find(d, 0, key);

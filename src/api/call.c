@@ -30,12 +30,18 @@ void api_call_init(struct api_call *c, const struct api_env *env, struct blob *o
     result_init(&c->result, out, env->role->dialect, shared->windows, shared->spill, shared->message_bytes);
 }
 
-void api_call_fini(struct api_call *c) {
+/* However a call ends, what its function holds goes back here, so no function has an end of its own for each
+ * way to end. */
+static void give_back(struct api_call *c) {
     if (c->running && c->function->cancel)
         c->function->cancel(c);
     c->running = false;
     loop_work_cancel(c->env->role->loop, &c->work);
     loop_timer_stop(c->env->role->loop, &c->timer);
+}
+
+void api_call_fini(struct api_call *c) {
+    give_back(c);
     api_request_fini(&c->request);
     result_fini(&c->result);
     blob_reset(c->result.out);
@@ -58,6 +64,7 @@ const char *api_node_name(const struct api_call *c) {
 /* What could not be written whole becomes an exception that says so. */
 void api_call_end(struct api_call *c) {
     struct error e;
+    give_back(c);
     if (result_finish(&c->result, &e) != E_OK) {
         struct wazuh_error why;
         wazuh_error_set(&why, WAZUH_INTERNAL_ERROR, 1000, e.what);
@@ -65,7 +72,6 @@ void api_call_end(struct api_call *c) {
         if (result_finish(&c->result, &e) != E_OK) /* no room for that either: the queue finds nothing */
             blob_reset(c->result.out);
     }
-    c->running = false; /* the function has given everything back */
     c->ended(c);
 }
 

@@ -175,11 +175,6 @@ void api_run_timeout(struct api_slot *s) {
         api_answer_error(s, WAZUH_INTERNAL_ERROR, 3021, NULL);
         return;
     }
-    if (c->function->cancel)
-        c->function->cancel(c);
-    loop_work_cancel(c->env->role->loop, &c->work);
-    loop_timer_stop(c->env->role->loop, &c->timer);
-    c->running = false;
     log_line(c->env->role->log, LOG_ERROR, "Cluster", "D API", "Timeout executing API request: %s",
              c->request.function);
     api_call_refuse(c, WAZUH_INTERNAL_ERROR, 3021, NULL);

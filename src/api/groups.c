@@ -55,7 +55,7 @@ _Static_assert(sizeof(struct groups_window) + GROUPS_MAX * sizeof(struct listing
                "board/<name>/limits.h");
 
 struct groups_get {
-    struct store_job job;
+    struct agents_state base;
     struct groups_window *w;
     enum algorithm algorithm;
     size_t list;              /* group_list in the arguments; 0: all */
@@ -69,13 +69,13 @@ struct groups_get {
         struct sha256 sha256;
         struct blake2b blake2b;
     } hash;
-    char text[1024];
 };
 _Static_assert(sizeof(struct groups_get) <= API_STATE_BYTES, "the state of a call");
 
-static void give_back(struct api_call *c) {
+void groups_get_cancel(struct api_call *c) {
     struct groups_get *g = api_state(c);
     struct sys *sys = c->env->role->sys;
+    agents_cancel(c);
     if (g->fd >= 0)
         sys->close(sys, g->fd);
     g->fd = -1;
@@ -84,23 +84,6 @@ static void give_back(struct api_call *c) {
     blob_reset(&g->w->items);
     pool_give(c->env->role->shared.windows, g->w);
     g->w = NULL;
-}
-
-void groups_get_cancel(struct api_call *c) {
-    struct groups_get *g = api_state(c);
-    store_cancel(c->env->role->agents_env.store, &g->job);
-    give_back(c);
-}
-
-static void fail(struct api_call *c, const struct wazuh_error *why) {
-    give_back(c);
-    api_call_fail(c, why);
-}
-
-static void fail_words(struct api_call *c, int code, const char *words) {
-    struct wazuh_error why;
-    wazuh_error_set(&why, WAZUH_INTERNAL_ERROR, code, words);
-    fail(c, &why);
 }
 
 /* ---- folders ---- */
@@ -201,11 +184,10 @@ static void tell(struct api_call *c) {
             continue;
         }
         if (e.code != E_OK) {
-            fail_words(c, 1000, e.what);
+            api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
             return;
         }
         result_close_items(&c->result, g->w->listing.total, NULL);
-        give_back(c);
         api_call_end(c);
         return;
     }
@@ -217,7 +199,7 @@ static void sort(struct api_call *c) {
     struct error e;
     enum step s = listing_sort(&g->w->listing, &e);
     if (s == STEP_FAILED)
-        fail_words(c, 1000, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
     else
         api_call_step(c, s == STEP_AGAIN ? sort : tell);
 }
@@ -357,7 +339,7 @@ static void work(struct api_call *c) {
     }
     json_close(&g->json, '}');
     if (listing_add(&g->w->listing, g->item.buf, g->item.len, &e) != E_OK) {
-        fail_words(c, 1000, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
         return;
     }
     g->at++;
@@ -383,17 +365,8 @@ static enum err row(void *arg, const struct json_doc *d, struct wazuh_error *why
     return E_OK;
 }
 
-static void page_read(void *arg, struct store_job *j) {
-    struct api_call *c = arg;
-    struct groups_get *g = api_state(c);
-    struct wazuh_error why;
-    bool cut;
-    g->count = g->at = 0;
-    if (agents_answered(c, j, &cut, row, &why) != E_OK)
-        fail(c, &why);
-    else if (cut)
-        fail_words(c, 2009, NULL);
-    else if (next_group(c))
+static void page_read(struct api_call *c) {
+    if (next_group(c))
         api_call_step(c, work);
     else
         page_over(c);
@@ -403,13 +376,14 @@ static void next_page(struct api_call *c) {
     struct groups_get *g = api_state(c);
     const char *last = g->count ? g->w->page[g->count - 1].name : "";
     struct text t;
-    text_init(&t, g->text, sizeof g->text);
+    agents_question(&g->base, &t);
     text_str(&t,
              "global sql select name a,count(id_group) b from `group` left join belongs on id=id_group where"
              " name > ");
     agents_sql_literal(&t, "", last, strlen(last), "");
     text_format(&t, " group by name order by name limit %u", PAGE);
-    agents_ask(c, &g->job, &t, page_read);
+    g->count = g->at = 0;
+    agents_select(c, &t, row, page_read);
 }
 
 /* ---- beginning ---- */
@@ -457,23 +431,21 @@ static bool begin_listing(struct api_call *c, struct wazuh_error *why) {
 void groups_get_start(struct api_call *c) {
     struct groups_get *g = api_state(c);
     struct wazuh_error why;
-    memset(g, 0, offsetof(struct groups_get, text));
-    g->fd = -1;
+    *g = (struct groups_get){.fd = -1};
     g->list = api_argument(&c->request, "group_list");
     g->w = pool_take(c->env->role->shared.windows);
     if (!g->w) {
-        fail_words(c, 1000, "This node has no memory left for a list of groups: ask again");
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
+                        "This node has no memory left for a list of groups: ask again");
         return;
     }
     if (!begin_listing(c, &why) || !read_algorithm(c, &why)) {
-        fail(c, &why);
+        api_call_fail(c, &why);
         return;
     }
     result_open_items(&c->result, &told);
-    if (!g->list || tell_failed(c, g->list)) {
+    if (!g->list || tell_failed(c, g->list))
         next_page(c);
-    } else {
-        give_back(c);
+    else
         api_call_end(c);
-    }
 }

@@ -138,7 +138,6 @@ static void cancel(struct api_call *c) {
     close_end(c, &h->out, &h->child.out);
     close_end(c, &h->err, &h->child.err);
     sys->spawn_end(sys, &h->child);
-    loop_timer_stop(c->env->role->loop, &c->timer);
 }
 
 static void fail(struct api_call *c, int code, const char *words) {
@@ -149,7 +148,6 @@ static void fail(struct api_call *c, int code, const char *words) {
     text_format(&t, "the handler of %s %s", c->request.function, words);
     if (h->words_n)
         text_format(&t, ": %.*s", (int)h->words_n, h->words);
-    cancel(c);
     warn(c->env->role, extra);
     api_call_refuse(c, WAZUH_INTERNAL_ERROR, code, extra);
 }
@@ -181,7 +179,6 @@ static void ended(struct api_call *c, int status) {
     } else if (handler_output_finish(&h->output, &e) != E_OK) {
         fail_output(c, &e);
     } else {
-        cancel(c);
         api_call_end(c);
     }
 }

@@ -77,18 +77,6 @@ static void close_logs(struct api_call *c) {
     s->work = NULL;
 }
 
-static void fail(struct api_call *c, const struct wazuh_error *why) {
-    struct wazuh_error kept = *why;
-    close_logs(c);
-    api_call_fail(c, &kept);
-}
-
-static void fail_with(struct api_call *c, int code, const char *extra) {
-    struct wazuh_error why;
-    wazuh_error_set(&why, WAZUH_INTERNAL_ERROR, code, extra);
-    fail(c, &why);
-}
-
 /* Opens the log that is there. false: the call has ended. */
 static bool open_log(struct api_call *c) {
     static const char paths[] = "logs/ossec.log\0logs/ossec.json\0";
@@ -102,7 +90,7 @@ static bool open_log(struct api_call *c) {
         s->work->is_json = i == 1;
     }
     if (fd == -ENOENT) {
-        fail_with(c, 1020, NULL);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1020, NULL);
         return false;
     }
     s->work->tail.fd = fd;
@@ -111,7 +99,7 @@ static bool open_log(struct api_call *c) {
         r = -EISDIR;
     if (r < 0) {
         error_os(&e, r, "%s", text_item(paths, s->work->is_json));
-        fail_with(c, 1000, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
         return false;
     }
     log_tail_init(&s->work->tail, sys, fd, st.size);
@@ -168,11 +156,10 @@ static void write_page(struct api_call *c) {
     for (uint32_t k = 0; k < ITEMS_STEP; k++) {
         if (!listing_next(l, &json, &n, &e)) {
             if (e.code != E_OK) {
-                fail_with(c, 1000, e.what);
+                api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
                 return;
             }
             result_close_items(&c->result, l->total, NULL);
-            close_logs(c);
             api_call_end(c);
             return;
         }
@@ -190,7 +177,7 @@ static void sort_logs(struct api_call *c) {
         api_call_step(c, write_page);
         return;
     case STEP_FAILED:
-        fail_with(c, 1000, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
         return;
     default:
         api_call_step(c, sort_logs);
@@ -205,7 +192,7 @@ static void read_logs(struct api_call *c) {
         api_call_step(c, sort_logs);
         return;
     case STEP_FAILED:
-        fail_with(c, 1000, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
         return;
     default:
         api_call_step(c, read_logs);
@@ -239,13 +226,13 @@ static void ossec_log(struct api_call *c) {
         return;
     struct logs_work *k = s->work;
     if (!read_terms(c, &t, &why) || wish_read(&c->request, before, &k->list.wish, &why) != E_OK) {
-        fail(c, &why);
+        api_call_fail(c, &why);
         return;
     }
     if (listing_begin(&k->list.listing, &k->list.wish, &k->list.items, k->list.places, LOG_LINES,
                       "timestamp\0tag\0level\0description\0", &code, &e) != E_OK) {
         wish_refused(&why, code, &e);
-        fail(c, &why);
+        api_call_fail(c, &why);
         return;
     }
     if (open_log(c))
@@ -317,7 +304,6 @@ static void tell_summary(struct api_call *c) {
         result_item_end(&c->result);
     }
     result_close_items(&c->result, UINT64_MAX, NULL);
-    close_logs(c);
     api_call_end(c);
 }
 
@@ -329,7 +315,7 @@ static void read_summary(struct api_call *c) {
         tell_summary(c);
         return;
     case STEP_FAILED:
-        fail_with(c, 1000, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
         return;
     default:
         api_call_step(c, read_summary);

@@ -49,11 +49,6 @@ void manager_validation_cancel(struct api_call *c) {
     s->answer = NULL;
 }
 
-static void fail_check(struct api_call *c, int code, const char *extra) {
-    manager_validation_cancel(c);
-    api_call_refuse(c, WAZUH_INTERNAL_ERROR, code, extra);
-}
-
 /* What a line of a daemon's log says behind its last "ERROR: " or "CRITICAL: ", and behind "[...] " there.
  * false: it is no such line. */
 static bool error_of(const char *line, size_t n, const char **what, size_t *len) {
@@ -100,13 +95,13 @@ static void gather_errors(struct text *t, const char *lines, size_t n) {
     }
 }
 
-static void tell_good(struct api_call *c) {
-    manager_validation_cancel(c);
-    result_open_items(&c->result, &api_told_validation);
+/* The answer: this node, and what became of it. */
+static void tell(struct api_call *c, const struct result_kind *kind, const char *key, const char *words) {
+    result_open_items(&c->result, kind);
     struct json_write *w = result_item(&c->result);
     json_open(w, '{');
     json_key_str(w, "name", c->env->role->config->node_name);
-    json_key_str(w, "status", "OK");
+    json_key_str(w, key, words);
     json_close(w, '}');
     result_item_end(&c->result);
     result_close_items(&c->result, UINT64_MAX, NULL);
@@ -127,24 +122,23 @@ static void read_answer(struct api_call *c) {
     while (n && !s->answer[n - 1])
         n--;
     if (json_parse(&d, s->answer, n, tokens, REPLY_TOKENS, &e) != E_OK) {
-        fail_check(c, 1904, e.what);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1904, e.what);
         return;
     }
     size_t i = json_find(&d, 0, "error"), m = json_find(&d, 0, "message");
     bool good = i && json_get_uint(&d, i, UINT32_MAX, &error) && error == 0;
     if (good) {
-        tell_good(c);
+        tell(c, &api_told_validation, "status", "OK");
         return;
     }
     if (!i || !m || d.tokens[m].kind != JSON_STRING ||
         json_unescape(s->answer + d.tokens[m].start, d.tokens[m].end - d.tokens[m].start, lines, s->got,
                       &len) != E_OK) {
-        fail_check(c, 1904, i && !m ? "'message'" : "'error'");
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1904, i && !m ? "'message'" : "'error'");
         return;
     }
     text_init(&t, words, sizeof words);
     gather_errors(&t, lines, len);
-    manager_validation_cancel(c);
     api_tell_failed(c, &api_told_validation, WAZUH_ERROR, 1908, words);
 }
 
@@ -157,7 +151,8 @@ static void receive(struct api_call *c) {
     if (n == -EAGAIN)
         return;
     if (n <= 0) {
-        fail_check(c, 1014, n ? err_os_words((int)-n) : "execd closed the connection");
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1014,
+                        n ? err_os_words((int)-n) : "execd closed the connection");
         return;
     }
     if (!in_head) {
@@ -169,12 +164,12 @@ static void receive(struct api_call *c) {
     s->head_n += (uint32_t)n;
     if (s->head_n < HEAD_BYTES)
         return;
-    s->n = (uint32_t)s->head[0] | (uint32_t)s->head[1] << 8 | (uint32_t)s->head[2] << 16 |
-           (uint32_t)s->head[3] << 24;
+    s->n = le32_load(s->head);
     if (s->n == 0 || s->n > BODY_WINDOW_BYTES / 2)
-        fail_check(c, 1904, "the answer is empty, or longer than this node reads");
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1904, "the answer is empty, or longer than this node reads");
     else if ((s->answer = pool_take(env->shared.windows)) == NULL)
-        fail_check(c, 1000, "this node has no room for an answer of execd at present");
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
+                        "this node has no room for an answer of execd at present");
 }
 
 static void check_ready(void *arg, short events) {
@@ -190,7 +185,7 @@ static void check_ready(void *arg, short events) {
     if (n == -EAGAIN)
         return;
     if (n < 0) {
-        fail_check(c, 1014, err_os_words((int)-n));
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1014, err_os_words((int)-n));
         return;
     }
     s->sent += (uint32_t)n;
@@ -206,20 +201,22 @@ void manager_validation(struct api_call *c) {
     struct text t;
     memset(s, 0, sizeof *s);
     s->fd = -1;
-    s->out[0] = sizeof CHECK_COMMAND - 1;
+    le32_store(s->out, sizeof CHECK_COMMAND - 1);
     memcpy(s->out + HEAD_BYTES, CHECK_COMMAND, sizeof CHECK_COMMAND - 1);
     loop_io_init(&s->io, check_ready, c);
     text_init(&t, path, sizeof path);
     text_format(&t, "%s/" COM_SOCKET, c->env->root_path);
     int r = t.cut || !sys_addr_unix(&a, path) ? -ENAMETOOLONG : env->sys->connect(env->sys, &a, &s->fd);
     if (r == -ENOENT) {
-        fail_check(c, 1901, NULL);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1901, NULL);
     } else if (r < 0 && r != -EINPROGRESS) {
-        fail_check(c, 1013,
-                   "Socket: WAZUH_PATH/queue/sockets/com. Error Error connecting with socket: Socket 'com' "
-                   "cannot receive connections");
+        api_call_refuse(
+            c, WAZUH_INTERNAL_ERROR, 1013,
+            "Socket: WAZUH_PATH/queue/sockets/com. Error Error connecting with socket: Socket 'com' "
+            "cannot receive connections");
     } else if (!loop_io_add(env->loop, &s->io, s->fd, SYS_POLLOUT)) {
-        fail_check(c, 1000, "this node has no room for one more connection at present");
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
+                        "this node has no room for one more connection at present");
     }
 }
 
@@ -236,18 +233,6 @@ static const char reload_sent[] = "Ruleset reload request sent successfully.";
 struct reload_call {
     bool asked; /* analysisd is being asked for this call */
 };
-
-static void tell_reload(struct api_call *c, const char *msg) {
-    result_open_items(&c->result, &api_told_reload);
-    struct json_write *w = result_item(&c->result);
-    json_open(w, '{');
-    json_key_str(w, "name", c->env->role->config->node_name);
-    json_key_str(w, "msg", msg);
-    json_close(w, '}');
-    result_item_end(&c->result);
-    result_close_items(&c->result, UINT64_MAX, NULL);
-    api_call_end(c);
-}
 
 /* Warnings or errors of analysisd in one line. */
 static void join_data(const struct json_doc *d, size_t data, struct text *t) {
@@ -281,7 +266,7 @@ static void reloaded(void *arg, const char *answer, size_t n, const struct error
     text_init(&t, words, sizeof words);
     join_data(&d, json_find(&d, 0, "data"), &t);
     if (json_get_uint(&d, json_find(&d, 0, "error"), UINT32_MAX, &error) && error == 0)
-        tell_reload(c, t.len ? words : reload_sent);
+        tell(c, &api_told_reload, "msg", t.len ? words : reload_sent);
     else
         api_tell_failed(c, &api_told_reload, WAZUH_ERROR, 1914, words);
 }
@@ -301,7 +286,6 @@ static void ask_analysisd(void *arg) {
 
 void manager_reload_cancel(struct api_call *c) {
     struct reload_call *s = api_state(c);
-    loop_timer_stop(c->env->role->loop, &c->timer);
     if (s->asked)
         ruleset_reload_cancel(&c->env->local->reload);
     s->asked = false;
@@ -317,11 +301,7 @@ void manager_reload(struct api_call *c) {
     } else if (!worker_session(c->env->worker)) {
         api_call_refuse(c, WAZUH_CLUSTER_ERROR, 3023, NULL);
     } else {
-        struct local_server *l = c->env->local;
-        l->reload_check_ms = l->worker->integrity->check_ms;
-        l->reload_sync_ms = l->worker->integrity->sync_ms;
-        l->reload_wanted = true;
-        local_look_soon(l);
-        tell_reload(c, reload_sent);
+        local_reload_later(c->env->local);
+        tell(c, &api_told_reload, "msg", reload_sent);
     }
 }

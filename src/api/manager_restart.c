@@ -41,7 +41,6 @@ void manager_restart_cancel(struct api_call *c) {
     struct restart_call *s = api_state(c);
     struct sys *sys = c->env->role->sys;
     sys->spawn_end(sys, &s->child);
-    loop_timer_stop(c->env->role->loop, &c->timer);
 }
 
 /* Its first words on standard error, for the asker. */
@@ -68,7 +67,6 @@ static void look(void *arg) {
         return;
     }
     read_words(c, said, sizeof said);
-    manager_restart_cancel(c);
     if (status == 0) {
         api_tell_node(c, &api_told_restart);
         return;

@@ -42,12 +42,7 @@ void ossec_conf_cancel(struct api_call *c) {
 
 /* Every error of the reading is this node's failed item. */
 static void fail(struct api_call *c, int code, const char *extra) {
-    char words[ERROR_WHAT_BYTES];
-    struct text t;
-    text_init(&t, words, sizeof words);
-    text_str(&t, extra ? extra : "");
-    ossec_conf_cancel(c);
-    api_tell_failed(c, &api_told_conf, WAZUH_ERROR, code, extra ? words : NULL);
+    api_tell_failed(c, &api_told_conf, WAZUH_ERROR, code, extra);
 }
 
 /* ---- what was asked for ---- */
@@ -281,7 +276,6 @@ static void write_step(struct api_call *c) {
             json_close(w, '}');
             result_item_end(&c->result);
             result_close_items(&c->result, UINT64_MAX, NULL);
-            ossec_conf_cancel(c);
             api_call_end(c);
             return;
         case NEXT_OBJECT:
@@ -394,7 +388,6 @@ void ossec_conf_start(struct api_call *c) {
     } else if (raw) {
         ossec_conf_raw(c);
     } else if ((s->reader = pool_take(shared->windows)) == NULL) {
-        ossec_conf_cancel(c);
         api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
                         "this node has no room for reading ossec.conf at present");
     } else {

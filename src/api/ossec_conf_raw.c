@@ -182,7 +182,6 @@ static void end_raw(struct api_call *c) {
     text_char(&c->result.text, '"');
     json_close(&c->result.w, '}');
     result_close_plain(&c->result);
-    ossec_conf_cancel(c);
     api_call_end(c);
 }
 
@@ -195,7 +194,6 @@ static void raw_step(struct api_call *c) {
         ptrdiff_t n = sys->pread(sys, s->fd, piece, sizeof piece, s->at);
         if (n < 0) {
             error_os(&e, n, CONF_PATH);
-            ossec_conf_cancel(c);
             api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, e.what);
             return;
         }

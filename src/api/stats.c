@@ -81,12 +81,10 @@ static bool add_hours(struct api_call *c, struct json_write *w, const char *fold
     json_key(w, "interactions");
     json_int(w, v);
     if (!good) {
-        struct wazuh_error why;
         char words[96];
         text_init(&t, words, sizeof words);
         text_format(&t, "%s holds no number", path);
-        wazuh_error_set(&why, WAZUH_INTERNAL_ERROR, 1000, words);
-        api_call_fail(c, &why);
+        api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000, words);
     }
     return good;
 }
@@ -159,15 +157,6 @@ static void close_totals(struct api_call *c) {
     if (s->fd >= 0)
         c->env->role->sys->close(c->env->role->sys, s->fd);
     s->fd = -1;
-}
-
-static void fail(struct api_call *c, enum wazuh_class class, int code, const char *extra) {
-    char words[WAZUH_EXTRA_BYTES];
-    struct text t;
-    text_init(&t, words, sizeof words);
-    text_str(&t, extra ? extra : "");
-    close_totals(c);
-    api_call_refuse(c, class, code, extra ? words : NULL);
 }
 
 /* The byte at an offset of the file; -1: the end, less: an error. */
@@ -294,18 +283,19 @@ static void totals_step(struct api_call *c) {
         }
         if (!next_line(c, line, &n, &bad)) {
             if (bad || s->second) { /* it shrank meanwhile */
-                fail(c, WAZUH_INTERNAL_ERROR, 1000, "the file of statistics cannot be read to its end");
+                api_call_refuse(c, WAZUH_INTERNAL_ERROR, 1000,
+                                "the file of statistics cannot be read to its end");
                 return;
             }
             result_close_items(&c->result, UINT64_MAX, NULL);
-            close_totals(c);
             api_call_end(c);
             return;
         }
         enum line_kind kind = read_line(line, n, v);
         if (kind >= LINE_WRONG) {
-            fail(c, WAZUH_INTERNAL_ERROR, kind == LINE_WRONG ? 1309 : 1000,
-                 kind == LINE_WRONG ? NULL : "the file of statistics holds no number where one belongs");
+            api_call_refuse(c, WAZUH_INTERNAL_ERROR, kind == LINE_WRONG ? 1309 : 1000,
+                            kind == LINE_WRONG ? NULL
+                                               : "the file of statistics holds no number where one belongs");
             return;
         }
         if (s->second && kind == LINE_ALERT) {
@@ -365,7 +355,7 @@ static void totals(struct api_call *c) {
     if (s->fd < 0 || sys->fstat(sys, s->fd, &st) < 0 || !sys_is_file(&st)) {
         text_init(&t, whole, sizeof whole);
         text_format(&t, "%s/%s", c->env->root_name, path);
-        fail(c, WAZUH_ERROR, 1308, whole);
+        api_call_refuse(c, WAZUH_ERROR, 1308, whole);
         return;
     }
     result_open_items(&c->result, &told_totals);

@@ -46,17 +46,20 @@ static void hand_over(struct local_client *c, struct session *s, const struct me
 
 /* ---- sendrreload ---- */
 
+void local_reload_later(struct local_server *l) {
+    l->reload_check_ms = l->worker->integrity->check_ms;
+    l->reload_sync_ms = l->worker->integrity->sync_ms;
+    l->reload_wanted = true;
+    local_look_soon(l);
+}
+
 static void reload(struct local_server *l, struct session *s, const struct message *m) {
-    const struct integrity_worker *w = l->worker->integrity;
     if (!l->env->dialect->agent_info_http) { /* 4.13 and later, as that is */
         unknown(s, m);
         return;
     }
-    l->reload_check_ms = w->check_ms;
-    l->reload_sync_ms = w->sync_ms;
-    l->reload_wanted = true;
+    local_reload_later(l);
     session_reply_text(s, m->counter, "ok", "{\"success\": true}");
-    local_look_soon(l);
 }
 
 static void reloaded(void *arg, const char *answer, size_t n, const struct error *why) {

@@ -244,17 +244,14 @@ static void start_wait(struct api_call *c) {
     rig->waiting[rig->waiting_count++] = c;
 }
 
-static void take_waiting(struct api_call *c) {
+/* However it ends: also after release, which does not count as cancelled. */
+static void cancel_wait(struct api_call *c) {
     uint32_t i = 0;
     while (i < rig->waiting_count && rig->waiting[i] != c)
         i++;
     CHECK(i < rig->waiting_count);
     CHECK_INT(*(uint32_t *)api_state(c), 0x600dca11);
     memmove(rig->waiting + i, rig->waiting + i + 1, (--rig->waiting_count - i) * sizeof *rig->waiting);
-}
-
-static void cancel_wait(struct api_call *c) {
-    take_waiting(c);
     rig->cancelled++;
 }
 
@@ -325,9 +322,8 @@ bool handler_find(const struct api_env *env, const char *function, struct wazuh_
 /* The first that waits goes on. */
 static void release(void) {
     CHECK(rig->waiting_count);
-    struct api_call *c = rig->waiting[0];
-    take_waiting(c);
-    end_plain(c);
+    rig->cancelled--;
+    end_plain(rig->waiting[0]);
 }
 
 /* ---- the rig ---- */

@@ -72,6 +72,28 @@ TEST(an_answer_that_has_no_room) {
     end();
 }
 
+/* Once, and before anybody hears of the end; also when nobody waits for it. */
+TEST(what_a_function_holds_goes_back_however_it_ends) {
+    for (unsigned how = 0; how < 3; how++) {
+        begin();
+        strcpy(c->request.function, "wazuh.t.wait");
+        c->function = api_function_find(c->request.function);
+        c->running = true;
+        c->function->start(c);
+        CHECK_INT(rig->waiting_count, 1);
+        if (how == 0)
+            end_plain(c);
+        else if (how == 1)
+            api_call_refuse(c, WAZUH_ERROR, 1730, NULL);
+        else
+            ends++;
+        CHECK_INT(rig->waiting_count, how == 2);
+        end();
+        CHECK_INT(rig->waiting_count, 0);
+        CHECK_INT(rig->cancelled, 1);
+    }
+}
+
 /* The queue finds nothing and says so itself. */
 TEST(not_even_room_for_an_exception) {
     begin();
