@@ -76,12 +76,13 @@ def hear(s):
 
 def ask(node, payload, attempts=1, **more):
     """w_send_clustered_message: a connection per attempt; an error, or a node that is not there, is met with
-    a second of patience, an empty answer is final."""
+    a second of patience, an empty answer is final. (It waits for ten minutes; who has less to wait asks again, for
+    a Wazuh worker loses what it sends to a master that is gone, and its program's answer with it.)"""
     for attempt in range(attempts):
         try:
             with call(node, payload, **more) as s:
                 return hear(s)
-        except (Err, ConnectionError, FileNotFoundError):
+        except (Err, ConnectionError, FileNotFoundError, TimeoutError):
             if attempt + 1 == attempts:
                 raise
             time.sleep(1)
@@ -110,9 +111,9 @@ def remove(agent):
     return to('authd', {'arguments': {'id': agent, 'purge': 1}, 'function': 'remove'})
 
 
-def register(node, name, attempts=10, **more):
+def register(node, name, attempts=10, timeout=60, **more):
     """As an agent that must get its key: the answer's data."""
-    said = json.loads(ask(node, add(name, **more), attempts))
+    said = json.loads(ask(node, add(name, **more), attempts, timeout=timeout))
     assert said['error'] == 0 and list(said['data']) == ['id', 'name', 'ip', 'key'], said
     return said['data']
 
@@ -192,7 +193,9 @@ class Authd(Daemon):
     def reply(self, message):
         with self.lock:
             said = self.judge(message)
-        return compact({'error': said, 'message': self.WORDS[said]} if isinstance(said, int) else {'error': 0, 'data': said})
+        if isinstance(said, int):
+            return compact({'error': said, 'message': self.WORDS[said]})
+        return compact({'error': 0, 'data': said})
 
     def judge(self, message):
         try:
@@ -213,14 +216,15 @@ class Authd(Daemon):
     def add(self, name=None, ip=None, id=None, key=None, groups='', force=None, key_hash=None):
         if name is None or ip is None:
             return 9005 if name is None else 9006
-        if not all('/' not in g and os.path.isdir(self.node.path('etc/shared', g)) for g in groups.split(',')):
+        if not all('/' not in g and os.path.isdir(self.node.path(f'etc/shared/{g}')) for g in groups.split(',')):
             return 9014
         rows, gone = lines(self.node), []
         try:
             ip == 'any' or ipaddress.ip_network(ip)
         except ValueError:
             return 9006
-        for code, taken in ((9012, lambda i, r: i == id), (9007, lambda i, r: r[1] == ip != 'any'), (9008, lambda i, r: r[0] == name)):
+        for code, taken in ((9012, lambda i, r: i == id), (9007, lambda i, r: r[1] == ip != 'any'),
+                            (9008, lambda i, r: r[0] == name)):
             for i in [i for i, r in rows.items() if taken(i, r)]:
                 if not force or not force['enabled']:  # the tests' force says: at once, whatever the agent did
                     return code
@@ -294,15 +298,18 @@ def check_daemons(ask_one, master, exact):
     """Messages for remoted, task-manager and one that nobody knows. exact: they come byte for byte as they were
     sent; else as JSON that says the same. The doubles are given back."""
     remoted = Daemon(master, REMOTE, lambda m: compact({'error': 0, 'message': 'ok', 'data': {'group': 'default'}}))
-    tasks = Daemon(master, TASK, lambda m: m[::-1])
+    tasks = Daemon(master, TASK, lambda m: b'have ' + m)
     for daemon, name, message in (
-            (remoted, 'remoted', {'command': 'assigngroup', 'parameters': {'agent': '001', 'md5': 'd41d8cd98f00b204e9800998ecf8427e'}}),
+            (remoted, 'remoted', {'command': 'assigngroup', 'parameters': {'agent': '001', 'md5': 'd41d8cd98f00b204'}}),
             (tasks, 'task-manager', {'origin': {'name': 'worker1', 'module': 'upgrade_module'}, 'command': 'upgrade',
                                      'parameters': {'agents': [1, 2], 'text': '\u00fc \\ "x" \n'}}),
             (tasks, 'task-manager', 'words, not JSON: \u00fc "x" \\')):
         got, asked = ask_one(to(name, message)), daemon.asked[-1]
         want = message.encode() if isinstance(message, str) else compact(message)
-        assert (asked == want) if exact else (json.loads(asked) if isinstance(message, dict) else asked.decode()) == message, asked
+        if isinstance(message, dict) and not exact:
+            assert json.loads(asked) == message, asked
+        else:
+            assert asked == want, asked
         assert got == daemon.answer(asked), got
     return remoted, tasks
 
@@ -324,13 +331,15 @@ def broken_daemons():
     }
 
 
-def check_broken(node, daemon, name, took=5):
+def check_broken(node, daemon, name, without=()):
     """What breaks off at the master is an error at the worker, soon; and the next message is served."""
     good = daemon.answer
     for what, how in broken_daemons().items():
+        if what in without:
+            continue
         daemon.answer = lambda m, how=how: how
         words, seconds = refused(node, to(name, {'command': what}))
-        assert words and seconds < took, (what, words, seconds)
+        assert words and seconds < 5, (what, words, seconds)
     daemon.answer = good
     daemon.leave()
     words, _ = refused(node, to(name, {'command': 'absent'}))
@@ -339,7 +348,8 @@ def check_broken(node, daemon, name, took=5):
     words, _ = refused(node, to(name, {'command': 'deaf'}))
     daemon.come()
     words, _ = refused(node, to('no-such-daemon', {'command': 'x'}))
-    assert ask(node, to(name, {'command': 'x'})) == daemon.answer(compact({'command': 'x'})), 'it serves no more'
+    got = ask(node, to(name, {'command': 'x'}))
+    assert got == daemon.answer(daemon.asked[-1]), got
 
 
 def many_at_once(worker, count=50, prefix='many'):
@@ -375,7 +385,7 @@ def check_many(master, worker, count=50, prefix='many'):
 def check_killed(master, worker, times=10):
     """kill -9 of the master right after the answer: no key that was answered is lost."""
     for n in range(times):
-        data = register(worker, f'survivor{n}', attempts=20)
+        data = register(worker, f'survivor{n}', attempts=20, timeout=5)
         master.kill()
         assert has_line(master, data), f'{data} was answered and is not in client.keys: {lines(master)}'
         master.start()

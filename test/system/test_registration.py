@@ -81,7 +81,8 @@ def test_daemons():
     remoted.leave()
     words, took = refused(w, to('remoted', {}))
     assert words == 'Error 1013 - Unable to connect with socket: remote' and took < 1, (words, took)
-    for message in ({'daemon_name': 'authd'}, {'message': {}}, {'daemon_name': 'authd', 'message': 7}, {}, [], b'{', b'x', b''):
+    for message in ({'daemon_name': 'authd'}, {'message': {}}, {'daemon_name': 'authd', 'message': 7}, {}, [],
+                    b'{', b'x', b''):
         words, took = refused(w, message)
         assert words and took < 2, (message, words, took)
     tasks.leave()
