@@ -14,7 +14,7 @@ TEST(cmd_names_lead_to_ids_and_back) {
 }
 
 TEST(cmd_unknown_names) {
-    static const char *const names[] = {"", "ok", "err", "hell", "hello2", "HELLO", "sync_i_w_m", "dapi"};
+    static const char *const names[] = {"", "ok", "err", "hell", "hello2", "HELLO", "sync_i_w_m", "dapi_"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         CHECK_INT(cmd_find(names[i]), CMD_UNKNOWN);
     CHECK(!cmd_allowed(CMD_UNKNOWN, TO_MASTER | TO_WORKER | TO_LOCAL));

@@ -37,7 +37,7 @@ static int fake_poll(struct sys *s, struct sys_poll *fds, size_t n, int timeout_
     if (os.fails)
         return -os.fails;
     for (size_t i = 0; i < n; i++) {
-        CHECK(fds[i].fd >= 0 && fds[i].fd < FDS * 10);
+        CHECK(fds[i].fd >= 0 && fds[i].fd < 100 + (int)LOOP_IO_MAX);
         short said = fds[i].fd < FDS ? os.say[fds[i].fd] : 0;
         fds[i].revents = said & (short)(fds[i].events | SYS_POLLERR | SYS_POLLHUP);
         count += fds[i].revents != 0;
