@@ -466,3 +466,40 @@ TEST(long_requests_and_long_answers) {
     for (unsigned i = 0; i < c.sim->count; i++)
         CHECK(c.sim->node[i].node->pools[POOL_windows].high <= BODY_WINDOWS);
 }
+
+/* An argument of 4 MB goes to the master as it is, and is refused there in words. */
+TEST(a_request_of_megabytes) {
+    static const size_t n = 4u << 20;
+    struct sim_cluster c = sim_cluster(20, 1, 3);
+    char *arguments = test_keep(malloc(n + 20));
+    narrow(c.w[0]);
+    strcpy(arguments, "{\"x\": \"");
+    memset(arguments + 7, 'x', n);
+    strcpy(arguments + 7 + n, "\"}");
+    struct sim_program *p = sim_asks_api(c.w[0], AGENTS, "local_master", arguments, "");
+    struct sim_program *other = sim_asks_api(c.w[0], AGENTS, "local_master", "{}", "");
+    CHECK(sim_programs_end(c.sim, SIM_API_MOST_MS));
+    sim_says(p, "\"__wazuh_exception__\"");
+    sim_says(p, "'x'");
+    sim_says(other, "\"total_affected_items\": 4");
+    sim_check_idle(c.sim, "megabytes", 1);
+}
+
+/* The list of a worker's files, longer than a window, on its way over the master to a program of another. */
+TEST(a_long_answer_of_another_worker) {
+    struct sim_cluster c = sim_cluster(21, 2, 3);
+    for (unsigned i = 0; i < 1500; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "etc/lists/a-list-with-quite-a-long-name-%04u", i);
+        sim_write(c.m, path, path);
+    }
+    CHECK(sim_converges(c.sim, 100000));
+    narrow(c.w[0]), narrow(c.w[1]);
+    struct sim_program *p =
+        sim_asks_api(c.w[1], "picket.node.get_manifest", "distributed_master", "{\"node_id\": \"w1\"}", "");
+    CHECK(sim_programs_end(c.sim, SIM_API_MOST_MS));
+    sim_says(p, "a-list-with-quite-a-long-name-0000");
+    sim_says(p, "a-list-with-quite-a-long-name-1499");
+    CHECK(p->text_n > BODY_WINDOW_BYTES);
+    sim_check_idle(c.sim, "a long answer", 1);
+}

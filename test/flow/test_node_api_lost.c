@@ -313,7 +313,18 @@ static void a_pool_runs_out(struct chaos *c) {
         pool_give(pool, slot[--count]);
 }
 
+/* Nobody is away for long. */
+static void come_back(struct chaos *c) {
+    struct sim_node *n = any(c);
+    struct error e;
+    if (n->node || below(c, 3))
+        return;
+    n->faults.fail_at = 0;
+    CHECK(sim_try_start(n, &e) == E_OK);
+}
+
 static void anything(struct chaos *c, uint64_t seed) {
+    come_back(c);
     switch (below(c, 20)) {
     case 0:
         a_call_fails(c);
