@@ -11,8 +11,7 @@
 #include <string.h>
 
 #define SENT_ON "Sent request to master node" /* a worker's first answer; the real one is control_res */
-#define EXCEPTION "{\"__wazuh_exception__\""  /* so begins a control_res when it was the master that refused \
-                                               */
+#define EXCEPTION "{\"__wazuh_exception__\""  /* so a control_res begins when the master refused */
 #define STRING_ID "1"                         /* what we call the one string that may come */
 #define BEAT_MS 30000u /* nodes close who says nothing for 120 s, picket's and Wazuh's */
 #define PIECE_BYTES 4096u
