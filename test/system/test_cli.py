@@ -249,8 +249,9 @@ def test_cluster_control():
         more = control(n, '-i', 'more').stdout
         assert more.startswith('Cluster name: wazuh\n\nConnected nodes (1):\n\n    master (127.0.0.1)\n'), more
         assert '                Permission to check integrity: True.\n' in more and more.endswith('.\n\n'), more
-    got = control(m, '-l', '-fn', 'nosuch')
-    assert (got.returncode, got.stdout, got.stderr) == (1, '', 'ERROR: Error 1730 - Node does not exist\n'), got
+    for n in (m, w):
+        got = control(n, '-l', '-fn', 'nosuch')
+        assert (got.returncode, got.stdout, got.stderr) == (1, '', 'ERROR: Error 1730 - Node does not exist\n'), got
     got = control(m, '-fs', 'active')
     assert got.returncode == 1 and got.stderr == 'ERROR: Wrong arguments.\n', got
     assert got.stdout.startswith('\n    cluster_control.py [-h] [-d] [-fn [FILTER_NODE ...]] '), got.stdout
