@@ -169,7 +169,8 @@ static void pools(bool of_master, enum question what, unsigned step) {
             refused += pool->refused > before;
             while (count > 0)
                 pool_give(pool, slot[--count]);
-            sim_programs_end(c.sim, SIM_API_MOST_MS);
+            api_kick(&n->node->api);        /* as who gives a call back does */
+            sim_programs_end(c.sim, 30000); /* there is room again: no deadline is waited for */
             sim_check_heard(p, !of_master, pool->name, turn); /* a connection without a message ends */
             check_kept(&c, p, what, name);
             sim_program_end(c.sim, p);
