@@ -91,6 +91,8 @@ struct sys_child {
                          close-on-exec. -1: closed, by the owner, who may do so at any time with close. */
 };
 
+#define SYS_CHILDREN_LEFT 8
+
 struct sys {
     /* time: nanoseconds; mono never jumps; wall is for printing only */
     uint64_t (*mono_ns)(struct sys *);
@@ -180,6 +182,9 @@ struct sys {
     void (*child_started)(struct sys *);
 
     void *arg; /* for a replacement's own state */
+    /* Children that were killed but had not ended when somebody waited for them: they are looked for again
+     * whenever another one is begun or ended. 0: a free place. */
+    int left[SYS_CHILDREN_LEFT];
 };
 
 #define SYS_CWD (-100) /* AT_FDCWD */

@@ -26,8 +26,11 @@ int linux_walk_beneath(int dirfd, const char *path, int flags, uint32_t mode);
 
 /* In a child: signals as they are by default, none blocked. */
 void linux_forget_handlers(void);
-/* Waits for a child that ended or was killed right now, a few milliseconds at most. */
-void linux_reap(int child);
+/* Waits for a child that ended or was killed right now, a few milliseconds at most; one that the kernel still
+ * holds then is remembered in s->left. */
+void linux_reap(struct sys *s, int child);
+/* Looks once for those that were remembered. */
+void linux_reap_left(struct sys *s);
 
 /* Closes first .. last (both included), as far as they are open. */
 void linux_close_range(unsigned first, unsigned last);

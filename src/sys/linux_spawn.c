@@ -99,8 +99,8 @@ static void close_all(int *fds, size_t n) {
 
 static int linux_spawn(struct sys *s, const struct sys_program *p, struct sys_child *c) {
     int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}, r = 0;
-    (void)s;
     *c = no_child;
+    linux_reap_left(s);
     for (int i = 0; i < 3 && r == 0; i++)
         r = make_pipe(pipes[i]);
     int theirs[3] = {pipes[0][0], pipes[1][1], pipes[2][1]};
@@ -145,12 +145,12 @@ static int linux_spawn_status(struct sys *s, const struct sys_child *c) {
 
 /* The group first: while its leader is not reaped, nobody else's processes can have its number. */
 static void linux_spawn_end(struct sys *s, struct sys_child *c) {
-    (void)s;
     close_all((int[]){c->in, c->out, c->err}, 3);
+    linux_reap_left(s);
     if (c->pid > 0) {
         kill(-c->pid, SIGKILL);
         kill(c->pid, SIGKILL);
-        linux_reap(c->pid);
+        linux_reap(s, c->pid);
     }
     *c = no_child;
 }

@@ -74,6 +74,7 @@ static void leave_parent(int fd, const int *keep, size_t n, unsigned seconds) {
 static int start_child(struct sys *s, int *fd) {
     int ends[2];
     *fd = -1;
+    linux_reap_left(s);
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     pid_t pid = _Fork(); /* as process_daemonize */
@@ -113,21 +114,36 @@ static int linux_drain_start(struct sys *s, const int *fds, size_t n, int *fd, i
     return *child < 0 ? *child : 0;
 }
 
-/* A killed child is gone within microseconds, unless the kernel holds it (a dead network filesystem): then it
- * is left as it is, rather than the node stopped. */
-void linux_reap(int child) {
-    for (int tries = 0; tries < 100 && waitpid(child, NULL, WNOHANG) == 0; tries++)
+void linux_reap_left(struct sys *s) {
+    for (size_t i = 0; i < SYS_CHILDREN_LEFT; i++)
+        if (s->left[i] && waitpid(s->left[i], NULL, WNOHANG) != 0)
+            s->left[i] = 0;
+}
+
+/* A killed child is gone within microseconds, unless the machine is loaded or the kernel holds it (a dead
+ * network filesystem): then it is looked for later, rather than the node stopped. Should there be no place to
+ * remember it, it stays a zombie until we end. */
+void linux_reap(struct sys *s, int child) {
+    for (int tries = 0; tries < 25; tries++) {
+        if (waitpid(child, NULL, WNOHANG) != 0)
+            return;
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+    for (size_t i = 0; i < SYS_CHILDREN_LEFT; i++)
+        if (!s->left[i]) {
+            s->left[i] = child;
+            return;
+        }
 }
 
 static void linux_resolve_end(struct sys *s, int fd, int child) {
-    (void)s;
     if (fd >= 0)
         close(fd);
+    linux_reap_left(s);
     if (child <= 0 || waitpid(child, NULL, WNOHANG) != 0)
         return;
     kill(child, SIGKILL);
-    linux_reap(child);
+    linux_reap(s, child);
 }
 
 void linux_resolve_init(struct sys *s) {
