@@ -189,7 +189,7 @@
 #define API_TEXT_BYTES 12288u /* one item of an answer, JSON bytes */
 #endif
 #ifndef SENDSYNCS_MAX
-#define SENDSYNCS_MAX 32u /* messages for daemons of the master, under way */
+#define SENDSYNCS_MAX 30u /* messages for daemons of the master, under way */
 #endif
 
 /* ---- the loop ---- */

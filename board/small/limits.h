@@ -35,8 +35,4 @@
 #define API_CALLS 2u
 #define SENDSYNCS_MAX 8u
 
-#define API_REQUESTS_MAX 16u
-#define API_CALLS 2u
-#define SENDSYNCS_MAX 8u
-
 #endif

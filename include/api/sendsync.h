@@ -13,7 +13,7 @@
 
 #define SENDSYNC_MESSAGE_BYTES 1000000u /* most that a C daemon sends (reference, section 13) */
 
-#define SENDSYNC_REFUSED_MAX 64u
+#define SENDSYNC_REFUSED_MAX (2u * SENDSYNCS_MAX)
 
 struct sendsync;
 
