@@ -14,14 +14,14 @@ ZLIB_FLAGS := -w -fno-sanitize=undefined -DZ_SOLO -DNO_GZIP -DNO_GUNZIP -DHAVE_M
 
 # SQLite. What is left out of its grammar is left out where the one file is made and where it is compiled. WAL
 # stays, for files that wazuh-db left in that mode; triggers, because foreign keys are made of them. Renaming
-# tables is left out: an upgrade copies rows back instead (store/schema.c). No file access of its own
-# (OS_OTHER: store/db_vfs.c), no allocator but the arena, no time zones. Stack protection is the plain one, of
-# functions with arrays of characters: the strong one costs 8 KB here. What a statement would undo is kept in
-# one piece of 64 KiB, header included, before it goes to a file: SQLite's own 64 KiB and a header take 128 KiB
-# of an arena of powers of two, and a small one has no such piece left when it has worked for a while. With 32 KiB
-# the groups of 20,000 agents take 1.7 times as long to write.
+# tables is left out: an upgrade copies rows back instead (store/schema.c). So is a second file (ATTACH), and with
+# it VACUUM. No file access of its own (OS_OTHER: store/db_vfs.c), no allocator but the arena, no time zones. Stack
+# protection is the plain one, of functions with arrays of characters: the strong one costs 8 KB here. What a
+# statement would undo is kept in one piece of 64 KiB, header included, before it goes to a file: SQLite's own
+# 64 KiB and a header take 128 KiB of an arena of powers of two, and a small one has no such piece left when it has
+# worked for a while. With 32 KiB the groups of 20,000 agents take 1.7 times as long to write.
 sqlite_omit = $(addprefix -DSQLITE_OMIT_,$1)
-SQLITE_GRAMMAR := $(call sqlite_omit,ALTERTABLE ANALYZE CTE EXPLAIN GENERATED_COLUMNS REINDEX UPSERT VIEW \
+SQLITE_GRAMMAR := $(call sqlite_omit,ALTERTABLE ANALYZE ATTACH CTE EXPLAIN GENERATED_COLUMNS REINDEX UPSERT VIEW \
     VIRTUALTABLE WINDOWFUNC)
 SQLITE_FLAGS := -w -fno-stack-protector -fstack-protector -fno-sanitize=undefined -DSQLITE_OS_OTHER=1 \
     -DSQLITE_THREADSAFE=0 -DSQLITE_ENABLE_MEMSYS5 -DSQLITE_ZERO_MALLOC -DSQLITE_DEFAULT_MEMSTATUS=1 \

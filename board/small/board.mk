@@ -3,4 +3,4 @@ MUSL = $(shell uname -m)-linux-musl
 HOT = -Oz
 COLD = -Oz -fno-optimize-sibling-calls
 ARCH =
-FLASH_MAX = 1114112
+FLASH_MAX = 1081344
