@@ -70,8 +70,7 @@ struct api_slot {
     struct api_call *call; /* SLOT_CALL */
     /* its parts */
     uint32_t part_count;
-    uint64_t limit, offset; /* of the merged items */
-    struct blob answers;    /* of the parts, one after the other */
+    struct blob answers; /* of the parts, one after the other */
     struct merge *merge;
     struct api_merging *merging; /* a window, while they are merged */
     /* the answer */

@@ -26,12 +26,11 @@ struct merge_input {
                                  failed; others are the whole answer */
 };
 
+/* No offset and limit: limit() of real nodes cuts no affected_items, because each node has cut its own. */
 struct merge_setup {
     const struct merge_input *inputs; /* the caller's until the end; at least one, at most API_PARTS_MAX */
     uint32_t count;
-    uint64_t offset, limit; /* without effect: limit() of real nodes cuts no affected_items, because each node
-                               has cut its own */
-    struct blob *out;       /* empty: the merged answer, in the encoding of a node */
+    struct blob *out; /* empty: the merged answer, in the encoding of a node */
     const struct dialect *dialect;
     struct pool *windows;
     struct spill *spill;

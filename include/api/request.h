@@ -107,8 +107,6 @@ size_t api_argument(const struct api_request *r, const char *key);
  * would put it). */
 enum err api_argument_text(const struct api_request *r, const char *key, char *out, size_t cap,
                            struct wazuh_error *why);
-enum err api_argument_number(const struct api_request *r, const char *key, uint64_t most, uint64_t *out,
-                             struct wazuh_error *why);
 /* false when left out. Python's truth for others than booleans. */
 bool api_argument_is_true(const struct api_request *r, const char *key);
 /* The next listed id; *at begins at 0. NULL: no more. text: room for one. */

@@ -111,7 +111,6 @@ static void local_forward(struct api *a, struct local_client *c, struct session 
         return;
     slot->raw = true;
     promise(slot, c, s, m->counter, "Request forwarded to worker node");
-    slot->limit = UINT32_MAX; /* the program did not say how many it wants */
     if (to_all)
         pass_to_all(slot);
     else if (api_part_take(slot, node, peer))

@@ -64,7 +64,6 @@ static void set_inputs(struct api_merging *m, const struct api_slot *s) {
 
 static enum err begin(struct api_slot *s, struct error *e) {
     const struct session_shared *shared = &s->api->env.role->shared;
-    bool one = api_parts_in(s, PART_DONE) == 1; /* it has cut its answer to the page already */
     s->merging = pool_take(shared->windows);
     if (!s->merging)
         return error_set(e, E_POOL, 0, "no window");
@@ -72,8 +71,6 @@ static enum err begin(struct api_slot *s, struct error *e) {
     blob_reset(&s->body);
     struct merge_setup setup = {.inputs = s->merging->inputs,
                                 .count = s->part_count,
-                                .offset = one ? 0 : s->offset,
-                                .limit = one ? UINT32_MAX : s->limit,
                                 .out = &s->body,
                                 .dialect = shared->dialect,
                                 .windows = shared->windows,

@@ -153,16 +153,10 @@ static void answer_denied(struct api_call *c) {
 void solver_done(struct api_call *c) {
     struct api_slot *s = solver_slot(c);
     struct solver *v = api_state(c);
-    struct wazuh_error why;
-    uint64_t number;
     if (solver_flush(v) != E_OK) {
         solver_no_room(c, E_SPACE);
         return;
     }
-    if (api_argument_number(&c->request, "limit", AGENTS_LIMIT_MOST, &number, &why) == E_OK)
-        s->limit = number;
-    if (api_argument_number(&c->request, "offset", UINT32_MAX, &number, &why) == E_OK)
-        s->offset = number;
     if (v->denied && v->denied == v->named && !c->request.broadcasting && !c->request.all_nodes)
         answer_denied(c);
     else if (api_parts_in(s, PART_FAILED) == s->part_count)

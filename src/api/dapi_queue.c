@@ -93,7 +93,6 @@ struct api_slot *api_slot_take(struct api *a, const struct api_asker *asker, con
     s->asker = *asker;
     s->turn = turn;
     s->at = at;
-    s->limit = 500; /* common.DATABASE_LIMIT */
     s->until_ms = s->deadline_ms = now_ms(a) + api_pass_ms(a);
     api_blob_init(a, &s->body, s->small, sizeof s->small);
     api_blob_init(a, &s->answers, NULL, 0);

@@ -28,18 +28,6 @@ enum err api_argument_text(const struct api_request *r, const char *key, char *o
     return wrong(why, err, key, err == E_LIMIT ? "is too long" : "is no text");
 }
 
-enum err api_argument_number(const struct api_request *r, const char *key, uint64_t most, uint64_t *out,
-                             struct wazuh_error *why) {
-    size_t at = api_argument(r, key);
-    if (!at)
-        return E_GONE;
-    if (r->kwargs.tokens[at].kind != JSON_NUMBER)
-        return wrong(why, E_VALUE, key, "is no number");
-    if (!json_get_uint(&r->kwargs, at, most, out))
-        return wrong(why, E_LIMIT, key, "is no number in its range");
-    return E_OK;
-}
-
 bool api_argument_is_true(const struct api_request *r, const char *key) {
     size_t at = api_argument(r, key);
     const struct json_token *t = &r->kwargs.tokens[at];

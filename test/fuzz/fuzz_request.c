@@ -120,7 +120,7 @@ static void check_forward(const struct api_request *r, const uint8_t *json, size
 
 static void check_arguments(const struct api_request *r) {
     char text[API_ID_BYTES], node[NODE_NAME_BYTES];
-    uint64_t at = 0, number;
+    uint64_t at = 0;
     size_t node_at = 0;
     uint32_t ids = 0;
     struct wazuh_error why;
@@ -134,7 +134,6 @@ static void check_arguments(const struct api_request *r) {
         if (json_copy_str(&r->kwargs, i, text, sizeof text, &n) != E_OK)
             continue;
         api_argument_is_true(r, text);
-        api_argument_number(r, text, 1000, &number, &why);
         api_argument_text(r, text, node, sizeof node, &why);
     }
 }

@@ -409,7 +409,7 @@ TEST(a_program_asks_all_nodes) {
     HEARD(p, FORWARDED);
     far_answers(a, a->last_id, "A");
     run();
-    HEARD(p, "dapi_res: 4294967295,0|worker1=A|worker2=B\n");
+    HEARD(p, "dapi_res: merged|worker1=A|worker2=B\n");
     check_baseline();
     close_rig();
 }

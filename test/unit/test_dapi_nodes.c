@@ -78,22 +78,7 @@ TEST(several_nodes) {
     HEARD(p, "");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 500,0|worker2=two|master=" PLAIN("master") "|worker1=one\n");
-    end();
-}
-
-TEST(the_page_of_merged_items) {
-    begin();
-    ask("wazuh.t.far", "{\"node_list\": [\"worker1\", \"worker2\"], \"limit\": 7, \"offset\": 3}", "");
-    far_answers(w1, w1->last_id, "one");
-    far_answers(w2, w2->last_id, "two");
-    run();
-    HEARD(p, "dapi_res: 7,3|worker1=one|worker2=two\n");
-    /* a single answer is a page already */
-    ask("wazuh.t.far", "{\"node_list\": [\"worker1\", \"nobody\"], \"limit\": 7, \"offset\": 3}", "");
-    far_answers(w1, w1->last_id, "one");
-    run();
-    HEARD(p, "dapi_res: 4294967295,0|worker1=one|nobody!1730\n");
+    HEARD(p, "dapi_res: merged|worker2=two|master=" PLAIN("master") "|worker1=one\n");
     end();
 }
 
@@ -128,7 +113,7 @@ TEST(nodes_that_are_denied) {
     HEARD(w1, "");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 4294967295,0|worker1!4000|worker2=two\n");
+    HEARD(p, "dapi_res: merged|worker1!4000|worker2=two\n");
     /* left out, when they are not to be told */
     ask("wazuh.t.far", "{\"node_list\": [\"worker1\", \"worker2\"]}",
         ONLY("worker2") ", \"broadcasting\": true");
@@ -154,7 +139,7 @@ TEST(a_broadcast) {
     far_answers(w1, w1->last_id, "one");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 500,0|master=" PLAIN("master") "|worker1=one|worker2=two\n");
+    HEARD(p, "dapi_res: merged|master=" PLAIN("master") "|worker1=one|worker2=two\n");
     ask("wazuh.t.step", "{}", ", \"broadcasting\": true" ONLY("worker1"));
     far_answers(w1, w1->last_id, "one");
     far_answers(w2, w2->last_id, "two");
@@ -178,7 +163,7 @@ TEST(agents_go_to_their_nodes) {
     far_answers(w1, w1->last_id, "one");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 500,0|master=" PLAIN("master") "|worker1=one|worker2=two\n");
+    HEARD(p, "dapi_res: merged|master=" PLAIN("master") "|worker1=one|worker2=two\n");
     end();
 }
 
@@ -219,7 +204,7 @@ TEST(many_agents_are_asked_for_in_pages) {
     far_answers(w1, w1->last_id, "one");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 500,0|worker2=two|worker1=one\n");
+    HEARD(p, "dapi_res: merged|worker2=two|worker1=one\n");
     end();
 }
 
@@ -248,7 +233,7 @@ TEST(all_agents) {
     far_answers(w1, w1->last_id, "one");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 500,0|worker2=two|worker1=one\n");
+    HEARD(p, "dapi_res: merged|worker2=two|worker1=one\n");
     end();
 }
 
@@ -269,7 +254,7 @@ TEST(agents_of_a_node_that_is_away) {
     reply("ok [{\"a\":1,\"b\":\"worker9\"},{\"a\":2,\"b\":\"worker1\"}]");
     far_answers(w1, w1->last_id, "one");
     run();
-    HEARD(p, "dapi_res: 4294967295,0|worker9!3022|worker1=one\n");
+    HEARD(p, "dapi_res: merged|worker9!3022|worker1=one\n");
     end();
 }
 
@@ -281,7 +266,7 @@ TEST(nobody_is_named) {
     HEARD(w1, "");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 500,0|master=" PLAIN("master") "|worker2=two\n");
+    HEARD(p, "dapi_res: merged|master=" PLAIN("master") "|worker2=two\n");
     end();
 }
 
@@ -343,9 +328,9 @@ TEST(a_node_is_lost_in_the_middle) {
                 pass(200000);
             run();
         }
-        HEARD(p, point == 0   ? "dapi_res: 4294967295,0|worker1!3022|worker2=two\n"
-                 : point == 3 ? "dapi_res: 4294967295,0|worker1!3021|worker2=two\n"
-                              : "dapi_res: 4294967295,0|worker1!3032|worker2=two\n");
+        HEARD(p, point == 0   ? "dapi_res: merged|worker1!3022|worker2=two\n"
+                 : point == 3 ? "dapi_res: merged|worker1!3021|worker2=two\n"
+                              : "dapi_res: merged|worker1!3032|worker2=two\n");
         end();
     }
 }
@@ -369,7 +354,7 @@ TEST(a_node_answers_with_an_error) {
     far_says_text(w1, "dapi_err", text);
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 4294967295,0|worker1!3000|worker2=two\n");
+    HEARD(p, "dapi_res: merged|worker1!3000|worker2=two\n");
     ask("wazuh.t.far", "{\"node_list\": [\"worker1\"]}", "");
     snprintf(text, sizeof text, "%s it went wrong", w1->last_id);
     far_says_text(w1, "dapi_err", text);
@@ -379,7 +364,7 @@ TEST(a_node_answers_with_an_error) {
     ask("wazuh.t.far", "{\"node_list\": [\"worker1\", \"worker2\"]}", "");
     far_answers(w2, w2->last_id, "two");
     run();
-    HEARD(p, "dapi_res: 4294967295,0|worker1!3000|worker2=two\n");
+    HEARD(p, "dapi_res: merged|worker1!3000|worker2=two\n");
     end();
 }
 
@@ -418,7 +403,7 @@ TEST(a_session_that_is_stuck) {
         HEARD(p, "");
         pass(100);
     }
-    HEARD(p, "dapi_res: 4294967295,0|worker1!3020|worker2=two\n");
+    HEARD(p, "dapi_res: merged|worker1!3020|worker2=two\n");
     end();
 }
 
@@ -433,7 +418,7 @@ TEST(windows_are_for_messages_first) {
     CHECK_INT(rig->windows.used, 0);
     rig->no_window_for_merges = false;
     pass(100);
-    HEARD(p, "dapi_res: 500,0|worker1=one|worker2=two\n");
+    HEARD(p, "dapi_res: merged|worker1=one|worker2=two\n");
     ask("wazuh.t.far", "{\"node_list\": [\"worker1\", \"worker2\"]}", "");
     far_answers(w1, w1->last_id, "one");
     far_answers(w2, w2->last_id, "two");
@@ -462,7 +447,7 @@ TEST(all_the_workers_there_can_be) {
     for (uint32_t i = 0; i < WORKERS_MAX; i++)
         far_answers(w[i], w[i]->last_id, "A");
     run();
-    HAS(p, "dapi_res: 500,0|master=");
+    HAS(p, "dapi_res: merged|master=");
     HAS(p, "|w0=A|w1=A|");
     HAS(p, "|w63=A\n");
     FORGET(p);

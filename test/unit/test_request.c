@@ -230,7 +230,6 @@ TEST(request_nodes) {
 
 TEST(request_arguments) {
     char out_text[4];
-    uint64_t number = 0;
     CHECK(read_request(
         KWARGS("\"t\": \"a\\\"b\", \"long\": \"abcd\", \"n\": 500, \"neg\": -1, \"z\": 0.0, "
                "\"f\": 0.9, \"yes\": true, \"no\": false, \"e\": \"\", \"l\": [], \"o\": {\"a\": "
@@ -246,13 +245,6 @@ TEST(request_arguments) {
     CHECK_STR(why.extra, "argument 'n' is no text");
     CHECK_INT(why.code, 1000);
     CHECK_INT(api_argument_text(&r, "bad", out_text, sizeof out_text, &why), E_VALUE);
-    CHECK_INT(api_argument_number(&r, "n", 500, &number, &why), E_OK);
-    CHECK_INT(number, 500);
-    CHECK_INT(api_argument_number(&r, "n", 499, &number, &why), E_LIMIT);
-    CHECK_INT(api_argument_number(&r, "neg", 499, &number, &why), E_LIMIT);
-    CHECK_INT(api_argument_number(&r, "t", 499, &number, &why), E_VALUE);
-    CHECK_STR(why.extra, "argument 't' is no number");
-    CHECK_INT(api_argument_number(&r, "nil", 499, &number, &why), E_GONE);
     static const char truth[] = "t1 n1 neg1 z0 f1 yes1 no0 e0 l0 o1 nil0 gone0 ";
     for (const char *s = truth; *s; s = strchr(s, ' ') + 1) {
         char key[8];
