@@ -14,7 +14,10 @@ void frame_dec_init(struct frame_dec *d) {
 }
 
 size_t frame_dec_want(const struct frame_dec *d) {
-    return d->left ? (size_t)d->left + FRAME_HEADER_BYTES : (size_t)FRAME_HEADER_BYTES - d->have;
+    if (!d->left)
+        return (size_t)FRAME_HEADER_BYTES - d->have;
+    size_t want = (size_t)d->left + FRAME_HEADER_BYTES;
+    return want < d->left ? SIZE_MAX : want; /* with 32 bits a lying length must not wrap to nothing */
 }
 
 /* The command ends at its first space; what pads the field behind it means nothing, except for the flag. */
