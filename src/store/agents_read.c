@@ -159,9 +159,10 @@ enum err info_tell_next(struct agents *a, struct agents_read *r, enum info_form 
         struct sqlite3_stmt *q;
         int status;
         enum err err = marks_next(a, &a->info_marks, r->last_id, &id, e);
-        if (err == E_OK && id)
-            err = look(a, r, id, list, own, &q, &status, e);
         if (err != E_OK || id == 0)
+            return err;
+        err = look(a, r, id, list, own, &q, &status, e);
+        if (err != E_OK)
             return err;
         if (status == SYNCED) {
             r->last_id = id;
