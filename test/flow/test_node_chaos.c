@@ -64,7 +64,7 @@ static void change_file(struct chaos *c, const struct sim_node *n) {
     if (below(c, 4) == 0)
         unlink(full);
     else
-        sim_write_random(n, path, below(c, 3) ? below(c, 100) : below(c, 300000), c->random);
+        sim_write_random(n, path, (size_t)(below(c, 3) ? below(c, 100) : below(c, 300000)), c->random);
 }
 
 static void rename_file(struct chaos *c) {

@@ -172,7 +172,8 @@ TEST(echo_of_six_million_bytes_is_divided_twice) {
 /* Everything at once, on a line that takes and gives what it likes. */
 TEST(all_at_once) {
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct lender a = {{lend}, 700000 + seed * 1000, 0}, b = {{lend}, 500000, 0}, c = {{lend}, 300000, 0};
+        struct lender a = {{lend}, 700000 + (size_t)seed * 1000, 0}, b = {{lend}, 500000, 0},
+                      c = {{lend}, 300000, 0};
         struct xfer_tx *x;
         struct echo e = {.n = 5300000};
         uint8_t *bytes = test_keep(calloc(1, e.n));

@@ -11,12 +11,12 @@ static const char names[] = "INFO_READ\0INFO_CONFIRM\0INFO_RELEASE\0INFO_WRITE\0
                             "TEXT\0";
 
 char *fake_store_blob(const struct blob *b, size_t *n) {
-    char *out = malloc(b->size + 1);
+    char *out = malloc((size_t)b->size + 1);
     size_t at = 0, got = 1;
     struct error e;
     CHECK(out);
     while (got) {
-        if (blob_read(b, at, (uint8_t *)out + at, b->size - at, &got, &e) != E_OK)
+        if (blob_read(b, at, (uint8_t *)out + at, (size_t)(b->size - at), &got, &e) != E_OK)
             test_fail(__FILE__, __LINE__, "the blob does not read: %s", e.what);
         at += got;
     }

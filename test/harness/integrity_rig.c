@@ -123,7 +123,7 @@ void rig_write_bytes(const char *path, const void *bytes, size_t n, int64_t mtim
     test_write_file(path, bytes, n);
     snprintf(full, sizeof full, "%s/%s", test_dir(), path);
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
-                                {.tv_sec = mtime_ns / 1000000000, .tv_nsec = mtime_ns % 1000000000}};
+                                {.tv_sec = mtime_ns / 1000000000, .tv_nsec = (long)(mtime_ns % 1000000000)}};
     CHECK_INT(utimensat(AT_FDCWD, full, times, 0), 0);
 }
 

@@ -365,7 +365,7 @@ static bool carry(struct peer *from, struct peer *to, long cut) {
     if (cut > 0)
         n = min_size(n, (size_t)cut);
     else if (cut < 0 && n)
-        n = min_size(n, 1 + test_random(&from->clock->seed) % (uint64_t)-cut);
+        n = min_size(n, 1 + (size_t)(test_random(&from->clock->seed) % (uint64_t)-cut));
     if (!n)
         return false;
     uint8_t *copy = malloc(n); /* of exactly that size: reading past it is seen */

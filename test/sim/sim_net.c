@@ -94,7 +94,7 @@ static void packet_send(struct sim_net *net, int to, int kind, const void *bytes
     if (*busy < net->now_ns)
         *busy = net->now_ns;
     if (l->bytes_per_s)
-        *busy += n * 1000000000u / l->bytes_per_s;
+        *busy += (uint64_t)n * 1000000000u / l->bytes_per_s;
     *p = (struct sim_packet){.at_ns = *busy + l->latency_ns, .kind = kind, .n = n};
     if (n)
         memcpy(p->bytes, bytes, n);

@@ -57,7 +57,7 @@ TEST(aes_cbc_implementations_agree) {
     uint64_t seed = 7;
     for (int round = 0; round < 200; round++) {
         uint8_t data[2][40 * 16], v[2][16], was[40 * 16];
-        size_t n = test_random(&seed) % 41 * 16;
+        size_t n = (size_t)(test_random(&seed) % 41) * 16;
         for (size_t i = 0; i < 16; i++) {
             key[i] = (uint8_t)test_random(&seed);
             v[0][i] = v[1][i] = (uint8_t)test_random(&seed);

@@ -115,6 +115,6 @@ TEST(base64url_there_and_back) {
         base64url_encode(text, bytes, n / 3 * 3);
         base64url_encode_last(text + n / 3 * 4, bytes + n / 3 * 3, n % 3);
         struct run r = {.want = bytes, .want_n = n, .want_ok = true};
-        test_cuts(text, base64url_length(n), 1, &r, run_reset, run_push, run_check);
+        test_cuts(text, (size_t)base64url_length(n), 1, &r, run_reset, run_push, run_check);
     }
 }

@@ -440,7 +440,11 @@ TEST(one_that_wants_more_memory) {
     open_node();
     program("ulimit -v >&2; exit 1");
     run("{}");
+#ifdef PICKET_EMULATED /* qemu-user sets no limit of memory: it would be one of its own */
+    refused(1000, "the handler of " NAME " ended with status 1: unlimited");
+#else
     refused(1000, "the handler of " NAME " ended with status 1: 262144");
+#endif
 }
 
 TEST(nobody_wants_the_answer_any_more) {

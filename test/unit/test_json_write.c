@@ -68,7 +68,7 @@ TEST(json_escape_random_bytes_and_back) {
     uint64_t seed = 5;
     for (int round = 0; round < 20000; round++) {
         char bytes[24], back[64];
-        size_t n = test_random(&seed) % sizeof bytes, got = 0;
+        size_t n = (size_t)(test_random(&seed) % sizeof bytes), got = 0;
         for (size_t i = 0; i < n; i++)
             bytes[i] = (char)(test_random(&seed) % 255 + 1);
         start(sizeof buf);

@@ -249,10 +249,10 @@ static void model_fires(void *arg) {
         model_set(i, loop.now_ms + 1 + test_random(&seed) % 50);
         break;
     case 1: /* another one, to later: also one that is due now */
-        model_set(test_random(&seed) % MODEL, loop.now_ms + 1 + test_random(&seed) % 50);
+        model_set((size_t)(test_random(&seed) % MODEL), loop.now_ms + 1 + test_random(&seed) % 50);
         break;
     case 2:
-        i = test_random(&seed) % MODEL;
+        i = (size_t)(test_random(&seed) % MODEL);
         loop_timer_stop(&loop, &model[i].timer);
         model[i].due = UINT64_MAX;
         break;
@@ -270,7 +270,7 @@ TEST(many_timers_against_a_table) {
     uint64_t now = 1000, fired = 0;
     for (model_turn = 1; model_turn < 20000; model_turn++) {
         for (int k = 0; k < 12; k++) {
-            size_t i = test_random(&seed) % MODEL;
+            size_t i = (size_t)(test_random(&seed) % MODEL);
             uint64_t r = test_random(&seed) % 10;
             model_set(i, r == 0 ? UINT64_MAX : now + test_random(&seed) % (r == 1 ? 1000 : 40));
         }
@@ -543,7 +543,7 @@ static int lowest_fd(void) {
 }
 
 static void crowd_change(void) {
-    size_t i = test_random(&seed) % CROWD;
+    size_t i = (size_t)(test_random(&seed) % CROWD);
     if (crowd[i].io.fd >= 0) {
         loop_io_remove(&loop, &crowd[i].io);
         return;

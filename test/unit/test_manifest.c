@@ -291,7 +291,7 @@ TEST(against_a_plain_list) {
     uint64_t seed = 1;
     for (int i = 0; i < NAMES; i++) {
         len[i] = (size_t)snprintf(name[i], sizeof name[i], "etc/rules/%d/", i);
-        size_t more = test_random(&seed) % (PATH_MAX_BYTES - 32);
+        size_t more = (size_t)(test_random(&seed) % (PATH_MAX_BYTES - 32));
         memset(name[i] + len[i], 'a' + i % 26, more);
         len[i] += more;
         slot[i] = SLOT_NONE;
@@ -301,7 +301,7 @@ TEST(against_a_plain_list) {
     m->paths[m->paths_used - 1] = '\0';
     uint32_t count = 0, refused = 0, compactions = 0;
     for (int round = 0; round < 20000; round++) {
-        size_t i = test_random(&seed) % NAMES;
+        size_t i = (size_t)(test_random(&seed) % NAMES);
         if (slot[i] == SLOT_NONE) {
             uint32_t before = m->paths_used;
             if (manifest_add(m, name[i], len[i], 1, &slot[i]) == E_OK)
@@ -319,7 +319,7 @@ TEST(against_a_plain_list) {
             count--;
         }
         CHECK_INT(m->count, count);
-        size_t k = test_random(&seed) % NAMES;
+        size_t k = (size_t)(test_random(&seed) % NAMES);
         CHECK_INT(manifest_find(m, name[k], len[k]), slot[k]);
     }
     CHECK(compactions >= 1);

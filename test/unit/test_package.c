@@ -99,7 +99,7 @@ static enum err heard_all(struct heard *h, const uint8_t *bytes, size_t n) {
 /* ---- Python's packages ---- */
 
 static void long_bytes(uint8_t *out, size_t n) {
-    for (size_t i = 0; i < n; i++)
+    for (uint64_t i = 0; i < n; i++)
         out[i] = (uint8_t)(i * i / 7 + i);
 }
 

@@ -225,7 +225,11 @@ TEST(spawn_limits_hold) {
     CHECK_INT(st.st_size, 4096);
     p = (struct sys_program){.memory_bytes = 64u << 20, .files = 16};
     start("ulimit -v; ulimit -Hv; ulimit -n", &p);
+#ifdef PICKET_EMULATED /* qemu-user sets no limit of memory: it would be one of its own */
+    CHECK_STR(read_all(child.out), "unlimited\nunlimited\n16\n");
+#else
     CHECK_STR(read_all(child.out), "65536\n65536\n16\n");
+#endif
     CHECK_INT(status(), 0);
     end();
     p = (struct sys_program){.memory_bytes = UINT64_MAX,

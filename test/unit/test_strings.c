@@ -70,7 +70,7 @@ static void blob_is(const char *want) {
     add("");
     const char *bytes = (const char *)blob_bytes(&blob);
     CHECK_INT(blob.size, strlen(want));
-    CHECK_MEM(bytes, want, blob.size);
+    CHECK_MEM(bytes, want, (size_t)blob.size);
 }
 
 /* One event as words: agents with their list, ends with their number, !code when bad, and the hash. */

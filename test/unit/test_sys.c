@@ -171,7 +171,7 @@ TEST(sys_folders_are_listed) {
 TEST(sys_dirent_next_survives_any_bytes) {
     uint64_t seed = 11;
     for (int round = 0; round < 20000; round++) {
-        size_t n = test_random(&seed) % 80, at = 0;
+        size_t n = (size_t)(test_random(&seed) % 80), at = 0;
         char *buf = malloc(n + 1); /* exactly: AddressSanitizer watches the end */
         for (size_t i = 0; i < n; i++)
             buf[i] = (char)(test_random(&seed) % 4 ? test_random(&seed) % 40 : test_random(&seed));
@@ -320,9 +320,8 @@ static void check_tcp(const char *listen_on, const char *connect_to, const char 
         return; /* a machine without IPv6 */
     CHECK(listener >= 0);
     CHECK_INT(sys.local_addr(&sys, listener, &bound), 0);
-    uint16_t port;
-    memcpy(&port, bound.bytes + 2, sizeof port); /* sin_port and sin6_port alike */
-    CHECK(sys_addr_parse(&a, connect_to, (uint16_t)(port << 8 | port >> 8)));
+    uint16_t port = (uint16_t)(bound.bytes[2] << 8 | bound.bytes[3]); /* sin_port and sin6_port alike */
+    CHECK(sys_addr_parse(&a, connect_to, port));
     check_talk(listener, &a, host);
     sys.close(&sys, listener);
     int fd = 99;
@@ -331,7 +330,10 @@ static void check_tcp(const char *listen_on, const char *connect_to, const char 
         int value = 0;
         wait_for(fd, SYS_POLLOUT, 5000);
         CHECK_INT(sys.sockopt_get(&sys, fd, SYS_SO_ERROR, &value), 0);
+#ifndef PICKET_EMULATED /* qemu-user leaves the host's number in it, which MIPS has for another error */
         CHECK_INT(value, ECONNREFUSED);
+#endif
+        CHECK(value != 0);
         sys.close(&sys, fd);
     } else {
         CHECK_INT(r, -ECONNREFUSED);
