@@ -5,19 +5,33 @@
 # Third-party sources are fetched by tools/deps and built with the flags of each.
 
 BOARD ?= host
-ifeq ($(origin CC),default)
-CC := gcc
-endif
 FUZZ_CC ?= clang
-STRIP ?= strip
-NM ?= nm
-AR ?= ar
 JOBS ?= $(shell nproc)
 V ?= 0
 Q := $(if $(filter 0,$V),@)
 say = $(if $(filter 0,$V),@printf '  %-6s %s\n' "$1" "$2")
 
 include board/$(BOARD)/board.mk
+
+# A board of another architecture than this machine's has Debian's cross compiler, the musl-dev that tools/deps.lock
+# pins for it, and the kernel's headers that Debian packages for cross compilers. Its tests run under qemu-user.
+DEPS := build/deps
+CROSS := $(filter-out $(shell dpkg --print-architecture),$(strip $(DEBIAN)))
+PREFIX_GNU := $(if $(CROSS),$(strip $(GNU))-)
+ifeq ($(origin CC),default)
+CC := $(PREFIX_GNU)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(PREFIX_GNU)ar
+endif
+HOST_CC ?= gcc
+STRIP ?= $(PREFIX_GNU)strip
+NM ?= $(PREFIX_GNU)nm
+OBJDUMP ?= $(PREFIX_GNU)objdump
+CROSS_PACKAGES := $(if $(CROSS),gcc-$(subst _,-,$(strip $(GNU))) linux-libc-dev-$(CROSS)-cross)
+SYSROOT := $(if $(CROSS),$(DEPS)/src/musl-$(CROSS))
+KERNEL := $(DEPS)/kernel$(CROSS:%=-%)
+RUN := $(if $(CROSS),$(strip $(QEMU)))
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --output-sync=target
@@ -29,9 +43,8 @@ endif
 # The tests bring a main() of their own, the sanitizers an allocator, and glibc a snprintf to compare with.
 LAYERS := base sys crypto net fs store wire task role api app
 NOT_IN_TESTS := $(addprefix src/app/,main.c sealed_malloc.c small_libc.c)
-SRC := $(sort $(foreach l,$(LAYERS),$(wildcard src/$l/*.c)))
+SRC := $(sort $(foreach l,$(LAYERS),$(wildcard src/$l/*.c))) $(wildcard board/$(BOARD)/*.c)
 
-DEPS := build/deps
 include tools/deps.mk
 
 # Built for speed: the files that bulk bytes run through and that gain by it. Measured, -O2 against -Os: blake2b
@@ -44,30 +57,39 @@ level = $(if $(filter $(HOT_FILES),$1),$(strip $(HOT)),$(strip $(COLD)))
 # ---- flags --------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Werror
-LANG_C := -std=c11 -D_GNU_SOURCE -DBOARD_LIMITS='"board/$(BOARD)/limits.h"' -DZ_SOLO \
+LANG_C = -std=c11 -D_GNU_SOURCE -DBOARD_LIMITS='"board/$(LIMITS_OF)/limits.h"' -DZ_SOLO \
     -iquote include -iquote . -isystem $(DEPS)/src/bearssl/inc -isystem $(DEPS)/src/zlib \
     -isystem $(DEPS)/src/jsmn -isystem $(DEPS)/sqlite3
 COMMON := -g -fno-common '-ffile-prefix-map=$(CURDIR)=.' -fno-strict-aliasing
 
 # Shipped: Debian's musl is named file by file, because its musl-gcc turns -static-pie into a dynamic
 # program without a word, and hides the kernel's headers.
-MUSL_LIB = /usr/lib/$(strip $(MUSL))
-ship_include = $(eval ship_include := -nostdinc -isystem /usr/include/$(strip $(MUSL)) \
-    -isystem $(shell $(CC) -print-file-name=include) -idirafter $(DEPS)/kernel)$(ship_include)
+MUSL_LIB = $(SYSROOT)/usr/lib/$(strip $(MUSL))
+ship_include = $(eval ship_include := -nostdinc -isystem $(SYSROOT)/usr/include/$(strip $(MUSL)) \
+    -isystem $(shell $(CC) -print-file-name=include) -idirafter $(KERNEL))$(ship_include)
 SHIP = $(ARCH) $(COMMON) $(ship_include) -fPIE -fstack-protector-strong -fstack-clash-protection \
     -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-usage
-SHIP_LINK = $(ARCH) -static-pie -nostdlib -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
+SHIP_LINK = $(ARCH) -static-pie -nostdlib -Wl,--no-dynamic-linker -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
     -Wl,--fatal-warnings
 crt = $(shell $(CC) -print-file-name=$1)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-TEST := $(COMMON) -O1 $(SANITIZE) -DPICKET_TEST
+# The sanitizers need the machine's own C library: tests of another architecture are compiled as it is shipped.
+TEST = $(if $(CROSS),$(filter-out -fstack-usage,$(SHIP)) -DPICKET_EMULATED,$(COMMON) -O1 $(SANITIZE)) -DPICKET_TEST
 FUZZ := $(COMMON) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
     -fno-omit-frame-pointer -DPICKET_TEST -DPICKET_FUZZ
 
 OUT := build/$(BOARD)
+T_OUT := $(if $(CROSS),$(OUT)/test,build/test)
+# The tests fill up what the host's limits allow; another architecture's prove its code, with the same limits.
+LIMITS_OF := $(BOARD)
+ifneq ($(CROSS),)
+$(T_OUT)/%: private LIMITS_OF := host
+endif
 .PHONY: all
 all: $(OUT)/picket ## build/<board>/picket, stripped; picket.debug beside it has the symbols
+
+DEPS_OK := $(DEPS)/ok $(if $(CROSS),$(DEPS)/ok-$(CROSS))
 
 # ---- the three ways to compile --------------------------------------------------------------------------
 # $1 folder, $2 compiler, $3 flags, $4 optimisation if it is the same for all, $5 our sources
@@ -78,17 +100,17 @@ $1/flags: FORCE | setup-build # changes when they do, and everything is compiled
 	$$(call stamp,$2 $3 $$(LANG_C) $$(WARN) $$(HOT) $$(HOT_FILES) $$(COLD) $$(THIRD_FLAGS) $$(SHIP_LINK))
 $1/sources: FORCE # changes when a file comes or goes
 	$$(call stamp,$5)
-$1/o/%.o: %.c $1/flags $(DEPS)/ok
+$1/o/%.o: %.c $1/flags $(DEPS_OK)
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$2 $3 $$(call level,$$<) $4 $$(LANG_C) $$(WARN) -MMD -MP -c -o $$@ $$<
-$1/third/bearssl/%.o: $1/flags $(DEPS)/ok
+$1/third/bearssl/%.o: $1/flags $(DEPS_OK)
 	@mkdir -p $$(@D)
 	$$(Q)$2 $3 $$(call level,bearssl/$$*) $4 $$(BEARSSL_FLAGS) -c -o $$@ $(DEPS)/src/bearssl/$$*.c
-$1/third/zlib/%.o: $1/flags $(DEPS)/ok
+$1/third/zlib/%.o: $1/flags $(DEPS_OK)
 	@mkdir -p $$(@D)
 	$$(Q)$2 $3 $$(call level,zlib/$$*) $4 $$(ZLIB_FLAGS) -c -o $$@ $(DEPS)/src/zlib/$$*.c
-$1/third/sqlite3.o: $1/flags $(DEPS)/ok
+$1/third/sqlite3.o: $1/flags $(DEPS_OK)
 	$$(call say,CC,sqlite3.c)
 	@mkdir -p $$(@D)
 	$$(Q)$2 $3 $$(call level,sqlite3) $4 $$(SQLITE_FLAGS) -c -o $$@ $(DEPS)/sqlite3/sqlite3.c
@@ -98,30 +120,35 @@ $1/third.a: $$(BEARSSL:%=$1/third/bearssl/%.o) $$(ZLIB:%=$1/third/zlib/%.o) $1/t
 $1/picket.a: $(patsubst %.c,$1/o/%.o,$5) $1/sources
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && $(AR) qcsD $$@ $$(filter %.o,$$^)
--include $(patsubst %.c,$1/o/%.d,$5) $$(wildcard $1/o/test/*/*.d)
+-include $(patsubst %.c,$1/o/%.d,$5) $1/o/tools/node_parts.d $$(wildcard $1/o/test/*/*.d)
 endef
 
 LIB_SRC := $(filter-out $(NOT_IN_TESTS),$(SRC))
 $(eval $(call WAY,$(OUT),$$(CC),$$(SHIP),,$(SRC)))
-$(eval $(call WAY,build/test,$$(CC),$$(TEST),-O1,$(LIB_SRC)))
+$(eval $(call WAY,$(T_OUT),$$(CC),$$(TEST),$(if $(CROSS),,-O1),$(LIB_SRC)))
 $(eval $(call WAY,build/fuzz,$$(FUZZ_CC),$$(FUZZ),-O1,$(LIB_SRC)))
 
 $(DEPS)/ok: tools/deps tools/deps.lock tools/deps.mk tools/sqlite $(wildcard tools/patches/*/*) $(if $(DEPS_DIR),$(wildcard $(DEPS_DIR)/*)) | setup-build
 	$Qtools/deps $(DEPS)
-	$Qtools/sqlite $(DEPS) '$(CC)' '$(SQLITE_GRAMMAR)'
+	$Qtools/sqlite $(DEPS) '$(HOST_CC)' '$(SQLITE_GRAMMAR)'
 	@mkdir -p $(DEPS)/kernel
 	@for d in linux asm-generic mtd; do ln -sfn /usr/include/$$d $(DEPS)/kernel/$$d; done
 	@for d in /usr/include/asm /usr/include/$$(uname -m)-linux-gnu/asm; do \
 	    [ ! -d $$d ] || ln -sfn $$d $(DEPS)/kernel/asm; done
 	@touch $@
+$(DEPS)/ok-%: tools/deps tools/deps.lock | $(DEPS)/ok # musl and the kernel's headers of another architecture
+	$Qtools/deps $(DEPS) musl-$*
+	@mkdir -p $(KERNEL)
+	@for d in linux asm-generic asm mtd; do ln -sfn /usr/$(strip $(GNU))/include/$$d $(KERNEL)/$$d; done
+	@touch $@
 
 .PHONY: FORCE setup setup-build setup-demo deps
 FORCE:
 setup: ## installs the Debian packages that build and tests need (as root), or prints the line that does
-	@tools/setup test
+	@tools/setup test $(CROSS_PACKAGES) $(if $(CROSS),qemu-user-static)
 setup-build setup-demo:
-	@tools/setup $(@:setup-%=%)
-deps: $(DEPS)/ok ## fetches and checks the third-party sources (DEPS_DIR=folder: from a folder)
+	@tools/setup $(@:setup-%=%) $(CROSS_PACKAGES)
+deps: $(DEPS_OK) ## fetches and checks the third-party sources (DEPS_DIR=folder: from a folder)
 
 # ---- the binary ------------------------------------------------------------------------------------------
 # Whole from $^: the C library's start files, objects and archives, the C library.
@@ -162,22 +189,22 @@ install-doc:
 
 # ---- tests -----------------------------------------------------------------------------------------------
 KINDS := unit flow fault
-HARNESS := $(patsubst %.c,build/test/o/%.o,$(wildcard test/harness/*.c))
+HARNESS := $(patsubst %.c,$(T_OUT)/o/%.o,$(wildcard test/harness/*.c))
 SIM := $(wildcard test/sim/*.c) # whole nodes on a network in memory; what fuzzing uses of it needs no harness
-build/test/sim.a: $(SIM:%.c=build/test/o/%.o)
+$(T_OUT)/sim.a: $(SIM:%.c=$(T_OUT)/o/%.o)
 build/fuzz/sim.a: $(patsubst %.c,build/fuzz/o/%.o,$(filter-out test/sim/sim.c test/sim/sim_files.c test/sim/sim_agents.c test/sim/sim_api.c,$(SIM)))
-build/test/sim.a build/fuzz/sim.a:
+$(T_OUT)/sim.a build/fuzz/sim.a:
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) qcsD $@ $^
-tests_of = $(patsubst test/$1/%.c,build/test/$1/%,$(wildcard test/$1/test_*.c))
+tests_of = $(patsubst test/$1/%.c,$(T_OUT)/$1/%,$(wildcard test/$1/test_*.c))
 define TESTS
-build/test/$1/%: build/test/o/test/$1/%.o $$(HARNESS) build/test/sim.a build/test/picket.a build/test/third.a
+$(T_OUT)/$1/%: $(T_OUT)/o/test/$1/%.o $$(HARNESS) $(T_OUT)/sim.a $(T_OUT)/picket.a $(if $(CROSS),$(OUT),$(T_OUT))/third.a
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(SANITIZE) -o $$@ $$^
+	$$(if $(CROSS),$$(ship_link),$$(Q)$$(CC) $$(SANITIZE) -o $$@ $$^)
 .PHONY: test-$1
 test-$1: $$(call tests_of,$1)
-	@tools/run-tests $$(call tests_of,$1)
+	@tools/run-tests $$(patsubst %,'$(RUN) %',$$(call tests_of,$1))
 endef
 $(foreach k,$(KINDS),$(eval $(call TESTS,$k)))
 
@@ -185,10 +212,14 @@ $(foreach k,$(KINDS),$(eval $(call TESTS,$k)))
 # archive takes the objects there are.
 .PHONY: unit
 unit: ## one unit test: make unit T=pool
-	@$(MAKE) -k --no-print-directory build/test/picket.a 2>&1 | grep -v '^make' || :
-	@rm -f build/test/picket.a; $(AR) qcsD build/test/picket.a $$(ls $(LIB_SRC:%.c=build/test/o/%.o) 2>/dev/null)
-	@$(MAKE) --no-print-directory -o build/test/picket.a build/test/unit/test_$(T)
-	@tools/run-tests build/test/unit/test_$(T)
+	@$(MAKE) -k --no-print-directory $(T_OUT)/picket.a 2>&1 | grep -v '^make' || :
+	@rm -f $(T_OUT)/picket.a; $(AR) qcsD $(T_OUT)/picket.a $$(ls $(LIB_SRC:%.c=$(T_OUT)/o/%.o) 2>/dev/null)
+	@$(MAKE) --no-print-directory -o $(T_OUT)/picket.a $(T_OUT)/unit/test_$(T)
+	@tools/run-tests '$(RUN) $(T_OUT)/unit/test_$(T)'
+
+.PHONY: cross-test
+cross-test: $(call tests_of,unit) $(call tests_of,flow) ## the unit and flow suites of BOARD=x under qemu-user
+	@tools/run-tests -t 600 $(patsubst %,'$(RUN) %',$(call tests_of,flow) $(call tests_of,unit))
 
 # ---- fuzzing -----------------------------------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
@@ -209,11 +240,11 @@ INTEROP := $(wildcard test/interop/run)
 .PHONY: test test-programs test-system interop demo
 test: setup ## every test there is; the last line is the sum
 	@$(MAKE) --no-print-directory test-programs
-	@tools/run-tests $(SYSTEM) $(PROGRAMS) $(FUZZERS:%='tools/fuzz 0 %') \
+	@tools/run-tests $(patsubst %test_boards.py,900:%test_boards.py,$(SYSTEM)) $(PROGRAMS) $(FUZZERS:%='tools/fuzz 0 %') \
 	    $(if $(INTEROP),$(if $(WAZUH_SRC),900:$(INTEROP),--skip 'interop: needs WAZUH_SRC=folder of Wazuh'))
 test-programs: $(PROGRAMS) $(FUZZERS) $(OUT)/picket
 test-system: $(OUT)/picket ## the tests of the binary itself, from outside
-	@tools/run-tests $(SYSTEM)
+	@tools/run-tests $(patsubst %test_boards.py,900:%test_boards.py,$(SYSTEM))
 interop: $(OUT)/picket setup ## against a real Wazuh: make interop WAZUH_SRC=folder
 	@$(INTEROP)
 demo: setup-demo ## a master and workers on this machine, and what they do

@@ -1,0 +1,8 @@
+/* board/qemu-x86_64 - an appliance with 128 MB in an emulator: the defaults of include/limits.h in 18 MiB. */
+#ifndef BOARD_QEMU_X86_64_LIMITS_H
+#define BOARD_QEMU_X86_64_LIMITS_H
+
+#define BOARD_NAME "qemu-x86_64"
+#define BOARD_RAM_BYTES (18u << 20)
+
+#endif
