@@ -240,11 +240,11 @@ INTEROP := $(wildcard test/interop/run)
 .PHONY: test test-programs test-system interop demo
 test: setup ## every test there is; the last line is the sum
 	@$(MAKE) --no-print-directory test-programs
-	@tools/run-tests $(patsubst %test_boards.py,900:%test_boards.py,$(SYSTEM)) $(PROGRAMS) $(FUZZERS:%='tools/fuzz 0 %') \
+	@tools/run-tests $(patsubst %test_boards.py,1800:%test_boards.py,$(SYSTEM)) $(PROGRAMS) $(FUZZERS:%='tools/fuzz 0 %') \
 	    $(if $(INTEROP),$(if $(WAZUH_SRC),900:$(INTEROP),--skip 'interop: needs WAZUH_SRC=folder of Wazuh'))
 test-programs: $(PROGRAMS) $(FUZZERS) $(OUT)/picket
 test-system: $(OUT)/picket ## the tests of the binary itself, from outside
-	@tools/run-tests $(patsubst %test_boards.py,900:%test_boards.py,$(SYSTEM))
+	@tools/run-tests $(patsubst %test_boards.py,1800:%test_boards.py,$(SYSTEM))
 interop: $(OUT)/picket setup ## against a real Wazuh: make interop WAZUH_SRC=folder
 	@$(INTEROP)
 demo: setup-demo ## a master and workers on this machine, and what they do

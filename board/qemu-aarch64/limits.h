@@ -1,4 +1,4 @@
-/* board/qemu-aarch64 - an appliance with 128 MB in an emulator: the defaults of include/limits.h in 18 MiB. */
+/* board/qemu-aarch64 - an appliance to test with: the defaults of include/limits.h in 18 MiB. */
 #ifndef BOARD_QEMU_AARCH64_LIMITS_H
 #define BOARD_QEMU_AARCH64_LIMITS_H
 

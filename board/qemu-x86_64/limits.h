@@ -1,4 +1,4 @@
-/* board/qemu-x86_64 - an appliance with 128 MB in an emulator: the defaults of include/limits.h in 18 MiB. */
+/* board/qemu-x86_64 - an appliance to test with: the defaults of include/limits.h in 18 MiB. */
 #ifndef BOARD_QEMU_X86_64_LIMITS_H
 #define BOARD_QEMU_X86_64_LIMITS_H
 

@@ -1,8 +1,8 @@
 /* board/s390x/stat.c - fstatat() by way of statx().
  *
- * This board only ever runs under qemu-user, and that (7.2) leaves the nanoseconds out of stat's times on s390x:
- * every file would seem to have been changed by another program. statx has them. musl's other calls of the
- * family are made of this one. */
+ * This board only ever runs under qemu-user, and that (7.2) leaves the nanoseconds out of stat's times on
+ * s390x: every file would seem to have been changed by another program. statx has them. musl's other calls of
+ * the family are made of this one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
