@@ -54,6 +54,11 @@ class Double:
         self.server.listen(5)
         threading.Thread(target=self.serve, daemon=True).start()
 
+    def close(self):
+        """Nobody listens any more: the thread that waits in accept() would take one more connection."""
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
     def serve(self):
         while True:
             try:
@@ -289,7 +294,7 @@ def test_real_answers():
 # ---- without a node ------------------------------------------------------------------------------------
 def test_not_running():
     d = Double({})
-    d.server.close()
+    d.close()
     for command, code in (('status', 3), ('nodes', 3), ('health', 1), ('files', 3), ('hash', 3), ('wait-sync', 3),
                           ('agents', 3)):
         got = d.run(command)
