@@ -2,7 +2,9 @@
 #ifndef BOARD_SMALL_LIMITS_H
 #define BOARD_SMALL_LIMITS_H
 
+#ifndef BOARD_NAME /* a board that is like this one says its own */
 #define BOARD_NAME "small"
+#endif
 #define BOARD_RAM_BYTES (4u << 20)
 
 #define FILES_MAX 2000u

@@ -35,6 +35,8 @@ void json_key_str(struct json_write *w, const char *key, const char *s);
 void json_key_uint(struct json_write *w, const char *key, uint64_t v);
 void json_key_bool(struct json_write *w, const char *key, bool v);
 void json_key_open(struct json_write *w, const char *key, char bracket);
+/* "a,b" as a list of strings; empty words are left out. */
+void json_key_list(struct json_write *w, const char *key, const char *words);
 
 /* Only the escaped string with its quotes, no commas: for code that streams its own JSON. Bytes that are
  * not UTF-8 become surrogate escapes \udcXX, as Python's os.fsdecode has them. */

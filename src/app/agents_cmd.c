@@ -23,18 +23,6 @@ static enum err ask(struct visit *v, const char *command, const struct text *que
     return visit_ask(v, command, question->buf, wait_ms);
 }
 
-/* "a,b" as a list of strings. */
-static void add_list(struct json_write *w, const char *key, const char *words) {
-    json_key_open(w, key, '[');
-    for (const char *s = words; *s;) {
-        size_t n = strcspn(s, ",");
-        if (n)
-            json_str_n(w, s, n);
-        s += n + (s[n] == ',');
-    }
-    json_close(w, ']');
-}
-
 static void question_begin(struct text *t, struct json_write *w, char buf[QUESTION_BYTES]) {
     text_init(t, buf, QUESTION_BYTES);
     json_write_init(w, t);
@@ -84,7 +72,7 @@ static void list_question(const struct options *o, struct text *t, char buf[QUES
         if (o->agents[i] && i != AGENTS_ID)
             json_key_str(&w, text_item(AGENTS_OPTIONS, i), o->agents[i]);
     if (o->agents[AGENTS_ID])
-        add_list(&w, "ids", o->agents[AGENTS_ID]);
+        json_key_list(&w, "ids", o->agents[AGENTS_ID]);
     if (after[0])
         json_key_str(&w, "after", after);
     json_key_uint(&w, "limit", limit);
@@ -191,7 +179,7 @@ static int edit(struct visit *v) {
         json_key_str(&w, "id", o->word[0]);
     }
     if (o->action == AGENTS_GROUP) {
-        add_list(&w, "groups", o->word[1]);
+        json_key_list(&w, "groups", o->word[1]);
         json_key_str(&w, "mode", o->group_add ? "append" : o->group_remove ? "remove" : "override");
     }
     json_close(&w, '}');

@@ -68,18 +68,10 @@ static int list(bool json) {
 /* ---- the question ---- */
 
 static void add_ids(struct json_write *w, const char *words) {
-    if (!strcmp(words, "*") || !strcmp(words, "all")) {
+    if (!strcmp(words, "*") || !strcmp(words, "all"))
         json_key_str(w, "agent_list", "*");
-        return;
-    }
-    json_key_open(w, "agent_list", '[');
-    for (const char *s = words; *s;) {
-        size_t n = strcspn(s, ",");
-        if (n)
-            json_str_n(w, s, n);
-        s += n + (s[n] == ',');
-    }
-    json_close(w, ']');
+    else
+        json_key_list(w, "agent_list", words);
 }
 
 /* key=value: JSON if it is, else a string. */

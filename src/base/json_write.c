@@ -168,3 +168,14 @@ void json_key_open(struct json_write *w, const char *key, char bracket) {
     json_key(w, key);
     json_open(w, bracket);
 }
+
+void json_key_list(struct json_write *w, const char *key, const char *words) {
+    json_key_open(w, key, '[');
+    for (const char *s = words; *s;) {
+        size_t n = strcspn(s, ",");
+        if (n)
+            json_str_n(w, s, n);
+        s += n + (s[n] == ',');
+    }
+    json_close(w, ']');
+}

@@ -187,14 +187,7 @@ static void add_text(struct page *p, const struct json_doc *d, const char *key, 
 
 static void add_groups(struct page *p, const struct json_doc *d, char *buf, size_t cap) {
     copy_text(d, "g", buf, cap);
-    json_key_open(&p->w, "groups", '[');
-    for (const char *s = buf; *s;) {
-        size_t n = strcspn(s, ",");
-        if (n)
-            json_str_n(&p->w, s, n);
-        s += n + (s[n] == ',');
-    }
-    json_close(&p->w, ']');
+    json_key_list(&p->w, "groups", buf);
 }
 
 static void add_agent(struct page *p, const struct json_doc *d, uint64_t id) {

@@ -2,79 +2,30 @@
  * of f_kwargs. What becomes of it must be one SELECT that the embedded store takes, and whatever is asked, it
  * gives no agent but the one that may be read. */
 #include "api/agents_parts.h"
-#include "limits.h"
-#include "store/wdb_global.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "test/fuzz/wdb_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct sys sys;
-static struct db db;
-static struct agents agents;
-static struct wdb_global global;
-static struct store_texts texts;
-static _Alignas(16) unsigned char arena[STORE_ARENA_BYTES];
-static char command[WDB_TEXT_BYTES], reply[WDB_TEXT_BYTES], json[8192];
+static char json[8192];
 static struct api_request request;
 
-static void must(int holds) {
-    if (!holds)
-        abort();
-}
+static const char *const rows[] = {
+    "global insert-agent-group default",
+    "global insert-agent-group web",
+    "global insert-agent {\"id\":1,\"name\":\"a1\",\"ip\":\"any\",\"date_add\":1}",
+    "global insert-agent "
+    "{\"id\":2,\"name\":\"a2\",\"ip\":\"any\",\"register_ip\":\"10.0.0.1\",\"date_add\":1700000000}",
+    "global insert-agent {\"id\":65538,\"name\":\"a3\",\"date_add\":1}",
+    "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[{\"id\":1,"
+    "\"groups\":[\"default\",\"web\"]},{\"id\":65538,\"groups\":[\"default\"]}]}",
+    "global update-agent-data {\"id\":1,\"os_name\":\"x\",\"os_major\":\"9\",\"version\":\"Wazuh "
+    "v4.14.7\","
+    "\"sync_status\":\"syncreq\",\"connection_status\":\"active\",\"group_config_status\":\"synced\"}"};
 
-static int no_fsync(struct sys *s, int fd) {
-    (void)s, (void)fd;
-    return 0;
-}
-
-static void run(const char *text) {
-    struct text t;
-    size_t n = strlen(text);
-    memmove(command, text, n + 1);
-    text_init(&t, reply, sizeof reply);
-    wdb_global(&global, command, n, &t);
-}
-
-static void once(void) {
-    static const char *const rows[] = {
-        "global insert-agent-group default",
-        "global insert-agent-group web",
-        "global insert-agent {\"id\":1,\"name\":\"a1\",\"ip\":\"any\",\"date_add\":1}",
-        "global insert-agent "
-        "{\"id\":2,\"name\":\"a2\",\"ip\":\"any\",\"register_ip\":\"10.0.0.1\",\"date_add\":1700000000}",
-        "global insert-agent {\"id\":65538,\"name\":\"a3\",\"date_add\":1}",
-        "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[{\"id\":1,"
-        "\"groups\":[\"default\",\"web\"]},{\"id\":65538,\"groups\":[\"default\"]}]}",
-        "global update-agent-data {\"id\":1,\"os_name\":\"x\",\"os_major\":\"9\",\"version\":\"Wazuh "
-        "v4.14.7\","
-        "\"sync_status\":\"syncreq\",\"connection_status\":\"active\",\"group_config_status\":\"synced\"}"};
-    static bool done;
-    struct error e;
-    char path[] = "/tmp/fuzz_agents_q.XXXXXX";
-    if (done)
-        return;
-    done = true;
-    sys_linux_init(&sys);
-    sys.fsync = no_fsync;
-    must(mkdtemp(path) != NULL);
-    int root = sys.openat(&sys, SYS_CWD, path, O_RDONLY | O_DIRECTORY, 0);
-    must(db_library_open(arena, sizeof arena, &e) == E_OK);
-    must(db_open(&db, &sys, root, UINT32_MAX, UINT32_MAX, NULL, &e) == E_OK);
-    must(agents_open(&agents, &db, &sys, false, 100, &e) == E_OK);
-    wdb_global_init(&global, &agents, &texts, NULL);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        run(rows[i]);
-        must(strcmp(reply, "ok") == 0);
-    }
-    must(sys.unlinkat(&sys, root, DB_PATH, false) == 0); /* SQLite has the file open */
-    sys.unlinkat(&sys, root, DB_PATH "-journal", false);
-    sys.unlinkat(&sys, root, "queue/db", true);
-    sys.unlinkat(&sys, root, "queue", true);
-    sys.unlinkat(&sys, SYS_CWD, path, true);
+/* The one agent that may be read. */
+static void permit(void) {
     static const char rules[] = "{\"agent:read\": {\"agent:id:001\": \"allow\"}}";
+    struct error e;
     must(json_parse(&request.rbac, rules, sizeof rules - 1, request.rbac_tokens, API_RBAC_TOKENS, &e) ==
          E_OK);
     request.rbac_white = true;
@@ -106,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct text t;
     struct json_write w;
     bool cut;
-    once();
+    once(rows, sizeof rows / sizeof *rows);
+    permit();
     if (size < 1)
         return 0;
     text_init(&t, json, sizeof json);

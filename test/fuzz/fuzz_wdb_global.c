@@ -1,80 +1,22 @@
 /* fuzz_wdb_global.c - commands of any bytes, NUL between them, to the embedded store; the first byte says
  * whose. What is answered must be a reply, and JSON where it says so; what is remembered of the rows must be
  * so. All of an input is one transaction that is rolled back, so that each begins with the same rows. */
-#include "limits.h"
 #include "src/store/agents_parts.h"
-#include "store/wdb_global.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "test/fuzz/wdb_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct sys sys;
-static struct db db;
-static struct agents agents;
-static struct wdb_global global;
-static struct store_texts texts;
-static _Alignas(16) unsigned char arena[STORE_ARENA_BYTES];
-static char command[WDB_TEXT_BYTES], reply[WDB_TEXT_BYTES];
-
-static void must(int holds) {
-    if (!holds)
-        abort();
-}
-
-static int no_fsync(struct sys *s, int fd) {
-    (void)s, (void)fd;
-    return 0;
-}
-
-static void run(const char *text) {
-    struct text t;
-    size_t n = strlen(text);
-    memcpy(command, text, n + 1);
-    text_init(&t, reply, sizeof reply);
-    wdb_global(&global, command, n, &t);
-    must(t.len == strlen(reply));
-}
-
-static void once(void) {
-    static const char *const rows[] = {
-        "global insert-agent-group default",
-        "global insert-agent-group web",
-        "global insert-agent {\"id\":1,\"name\":\"a1\",\"ip\":\"any\",\"date_add\":1}",
-        "global insert-agent "
-        "{\"id\":2,\"name\":\"a2\",\"ip\":\"any\",\"register_ip\":\"10.0.0.1\",\"date_add\":1}",
-        "global insert-agent {\"id\":65538,\"name\":\"a3\",\"date_add\":1}",
-        "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[{\"id\":1,"
-        "\"groups\":[\"default\",\"web\"]},{\"id\":65538,\"groups\":[\"default\"]}]}",
-        "global update-agent-data {\"id\":1,\"os_name\":\"x\",\"labels\":\"k:v\",\"sync_status\":\"syncreq\","
-        "\"connection_status\":\"active\",\"group_config_status\":\"synced\"}"};
-    static bool done;
-    struct error e;
-    char path[] = "/tmp/fuzz_wdb_global.XXXXXX";
-    if (done)
-        return;
-    done = true;
-    sys_linux_init(&sys);
-    sys.fsync = no_fsync;
-    must(mkdtemp(path) != NULL);
-    int root = sys.openat(&sys, SYS_CWD, path, O_RDONLY | O_DIRECTORY, 0);
-    must(db_library_open(arena, sizeof arena, &e) == E_OK);
-    must(db_open(&db, &sys, root, UINT32_MAX, UINT32_MAX, NULL, &e) == E_OK);
-    must(agents_open(&agents, &db, &sys, false, 100, &e) == E_OK);
-    wdb_global_init(&global, &agents, &texts, NULL);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        run(rows[i]);
-        must(strcmp(reply, "ok") == 0);
-    }
-    /* Nobody needs the names any more: SQLite has the file open. */
-    must(sys.unlinkat(&sys, root, DB_PATH, false) == 0);
-    sys.unlinkat(&sys, root, DB_PATH "-journal", false);
-    sys.unlinkat(&sys, root, "queue/db", true);
-    sys.unlinkat(&sys, root, "queue", true);
-    sys.unlinkat(&sys, SYS_CWD, path, true);
-}
+static const char *const rows[] = {
+    "global insert-agent-group default",
+    "global insert-agent-group web",
+    "global insert-agent {\"id\":1,\"name\":\"a1\",\"ip\":\"any\",\"date_add\":1}",
+    "global insert-agent "
+    "{\"id\":2,\"name\":\"a2\",\"ip\":\"any\",\"register_ip\":\"10.0.0.1\",\"date_add\":1}",
+    "global insert-agent {\"id\":65538,\"name\":\"a3\",\"date_add\":1}",
+    "global set-agent-groups {\"mode\":\"override\",\"sync_status\":\"syncreq\",\"data\":[{\"id\":1,"
+    "\"groups\":[\"default\",\"web\"]},{\"id\":65538,\"groups\":[\"default\"]}]}",
+    "global update-agent-data {\"id\":1,\"os_name\":\"x\",\"labels\":\"k:v\",\"sync_status\":\"syncreq\","
+    "\"connection_status\":\"active\",\"group_config_status\":\"synced\"}"};
 
 static void check_reply(void) {
     static const struct json_stream_events none = {.value = NULL};
@@ -104,7 +46,7 @@ static void check_remembered(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct error e;
-    once();
+    once(rows, sizeof rows / sizeof *rows);
     if (size < 2 || size > 60000)
         return 0;
     must(agents_open(&agents, &db, &sys, data[0] & 1, 6, &e) == E_OK);

@@ -159,3 +159,16 @@ TEST(json_write_too_deep) {
         json_close(&w, ']');
     CHECK_INT(w.depth, 0);
 }
+
+TEST(json_words_as_a_list) {
+    static const struct {
+        const char *words, *want;
+    } cases[] = {{"", "{\"k\": []}"}, {"a", "{\"k\": [\"a\"]}"}, {",a,,b b,", "{\"k\": [\"a\", \"b b\"]}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start(sizeof buf);
+        json_open(&w, '{');
+        json_key_list(&w, "k", cases[i].words);
+        json_close(&w, '}');
+        CHECK_STR(buf, cases[i].want);
+    }
+}
